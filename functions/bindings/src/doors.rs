@@ -1,0 +1,328 @@
+//! The doors for those who wait for an answer: CloudFormation, an operator's command, Terraform. Each turns its way of
+//! asking into a call of `intake` or `reconcile`, and the outcome into its way of answering.
+
+use futures::StreamExt;
+use serde_json::{Value, json};
+use shared::custom_resource::{Kind, Outcome as Answered, Request};
+use shared::entry::Invocation;
+use shared::error::Error;
+use shared::trigger::{Command, CommandItem, Terraform, TerraformAction};
+
+use crate::intake::{self, Stamp};
+use crate::observe;
+use crate::plan::{Intent, Observed, Plan, plan};
+use crate::reconcile::{self, Looked, Shift};
+use crate::record::{Binding, Ledger, Origin, Status};
+use crate::report;
+use crate::world::World;
+
+/// How many bindings a command works on at a time. EC2's and Elastic Load Balancing's request buckets are shared with
+/// every other tool of the account.
+const CONCURRENT_MAX: usize = 4;
+
+/// The `PhysicalResourceId` of a stack's resource, known before any work: a spec that can't be read has no sink, and
+/// the id then only names the resource.
+pub fn physical_id(request: &Request) -> String {
+    let sink = crate::spec::BindingSpec::parse(request.properties.clone()).map(|spec| spec.sink.identity());
+    origin_of(request).binding_id(sink.as_deref().unwrap_or("unreadable"))
+}
+
+fn origin_of(request: &Request) -> Origin {
+    Origin::Stack {
+        stack_id: request.stack_id.as_str().to_owned(),
+        logical_resource_id: request.logical_resource_id.clone(),
+    }
+}
+
+/// `Custom::Binding`.
+pub async fn custom_resource<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    request: Request,
+) -> Result<Answered, Error> {
+    let shift = shift(invocation);
+    let stamp = Stamp { fingerprint: request.fingerprint(), signed_at_seconds: request.signed_at_seconds };
+    match request.kind {
+        Kind::Create | Kind::Update => {
+            let origin = origin_of(&request);
+            let wanted = intake::check(world, invocation.caller.account(), origin, request.properties).await?;
+            let binding = intake::apply(world, &shift, wanted, stamp).await?.into_answer()?;
+            Ok(Answered::new(binding.id.clone(), report::attributes(&binding)))
+        }
+        Kind::Delete => {
+            let physical_id = request.physical_resource_id.clone().unwrap_or_default();
+            for id in deleted_ids(world, &request, &physical_id).await? {
+                if let Some(outcome) = intake::delete(world, &shift, &id, stamp.clone()).await? {
+                    outcome.into_answer()?;
+                }
+            }
+            Ok(Answered::new(physical_id, Default::default()))
+        }
+    }
+}
+
+/// Which bindings a Delete is about: the one that it names, or, if the id is none that we gave to this resource, all of
+/// the resource's.
+async fn deleted_ids<W: World>(world: &W, request: &Request, physical_id: &str) -> Result<Vec<String>, Error> {
+    let origin = origin_of(request);
+    if physical_id.starts_with(&origin.id_prefix()) {
+        return Ok(vec![physical_id.to_owned()]);
+    }
+    Ok(intake::of_origin(world, &origin).await?.into_iter().map(|binding| binding.id).collect())
+}
+
+/// A direct invoke.
+pub async fn command<W: World>(world: &W, invocation: &Invocation, command: Command) -> Result<Value, Error> {
+    let verb: Verb = command.verb.parse()?;
+    let batch = command.items.is_some();
+    let items = command.into_items()?;
+    if verb == Verb::List {
+        let bindings = intake::list(world, "").await?;
+        return Ok(json!({"items": bindings.iter().map(report::answer).collect::<Vec<_>>()}));
+    }
+    let items = match (verb, items.as_slice()) {
+        (Verb::Sync, [CommandItem { name: None, spec: None }]) if !batch => every_binding(world).await?,
+        _ => items,
+    };
+    let all = batch || verb == Verb::Sync && items.len() != 1;
+    let work = items.into_iter().map(|item| async move {
+        let name = item.name.clone().unwrap_or_default();
+        (name, one(world, invocation, verb, item).await)
+    });
+    let answers: Vec<(String, Result<Value, Error>)> =
+        futures::stream::iter(work).buffered(CONCURRENT_MAX).collect().await;
+    match all {
+        true => gather(answers),
+        false => answers.into_iter().next().map_or_else(|| Ok(json!({"items": []})), |(_, answer)| answer),
+    }
+}
+
+async fn every_binding<W: World>(world: &W) -> Result<Vec<CommandItem>, Error> {
+    let bindings = intake::list(world, "").await?;
+    Ok(bindings.into_iter().map(|binding| CommandItem { name: Some(binding.id), spec: None }).collect())
+}
+
+/// All items were tried; if any failed, the batch did, and its error names each.
+fn gather(answers: Vec<(String, Result<Value, Error>)>) -> Result<Value, Error> {
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    for (name, answer) in answers {
+        match answer {
+            Ok(answer) => done.push(answer),
+            Err(error) => failed.push((name, error)),
+        }
+    }
+    let Some((_, first)) = failed.first() else {
+        return Ok(json!({"items": done}));
+    };
+    let error_type = first.error_type;
+    let each: Vec<String> =
+        failed.iter().map(|(name, error)| format!("{name}: {}: {error}", error.error_type)).collect();
+    let total = done.len() + failed.len();
+    Err(Error::new(error_type, format!("{} of {total} items failed; {}", failed.len(), each.join("; "))))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Apply,
+    Delete,
+    Plan,
+    Get,
+    List,
+    Sync,
+}
+
+impl std::str::FromStr for Verb {
+    type Err = Error;
+    fn from_str(verb: &str) -> Result<Self, Error> {
+        const VERBS: &[(&str, Verb)] = &[
+            ("apply", Verb::Apply),
+            ("delete", Verb::Delete),
+            ("plan", Verb::Plan),
+            ("get", Verb::Get),
+            ("list", Verb::List),
+            ("sync", Verb::Sync),
+        ];
+        let found = VERBS.iter().find(|(name, _)| *name == verb).map(|(_, found)| *found);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = VERBS.iter().map(|(name, _)| *name).collect();
+            Error::invalid(format!("command: '{verb}' is none of {}", names.join(", ")))
+        })
+    }
+}
+
+async fn one<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: CommandItem) -> Result<Value, Error> {
+    let shift = shift(invocation);
+    let name = item.name.ok_or_else(|| Error::invalid("name is missing: give the binding's name"))?;
+    match (verb, item.spec) {
+        (Verb::Apply, Some(spec)) => {
+            check_name(&name)?;
+            apply_alone(world, invocation, &shift, Origin::Command { name }, spec).await
+        }
+        (Verb::Apply, None) => Err(Error::invalid("spec is missing: give what the binding is to be")),
+        (Verb::Plan, Some(spec)) => {
+            check_name(&name)?;
+            let origin = Origin::Command { name };
+            dry_run(world, intake::check(world, invocation.caller.account(), origin, spec).await?).await
+        }
+        (Verb::Plan, None) => dry_run(world, find(world, &name).await?).await,
+        (Verb::Get, None) => Ok(report::answer(&find(world, &name).await?)),
+        (Verb::Sync, None) => sync(world, &shift, find(world, &name).await?).await,
+        (Verb::Delete, None) => delete(world, &shift, name).await,
+        (Verb::Get | Verb::Sync | Verb::Delete | Verb::List, _) => {
+            Err(Error::invalid("spec is not a field of this command: give the name alone"))
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    let fits = (1..=128).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    match fits {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "name: '{}' is not 1 to 128 letters, digits, dots, dashes or underscores",
+            name.chars().take(140).collect::<String>()
+        ))),
+    }
+}
+
+/// Applies, then lets go of what the same origin had on another sink.
+async fn apply_alone<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    shift: &Shift,
+    origin: Origin,
+    spec: Value,
+) -> Result<Value, Error> {
+    let wanted = intake::check(world, invocation.caller.account(), origin.clone(), spec).await?;
+    let binding = intake::apply(world, shift, wanted, stamp(invocation)).await?.into_answer()?;
+    for other in intake::of_origin(world, &origin).await?.into_iter().filter(|other| other.id != binding.id) {
+        if let Some(outcome) = intake::delete(world, shift, &other.id, stamp(invocation)).await? {
+            outcome.into_answer()?;
+        }
+    }
+    Ok(report::answer(&binding))
+}
+
+async fn delete<W: World>(world: &W, shift: &Shift, name: String) -> Result<Value, Error> {
+    let found = intake::list(world, "").await?.into_iter().find(|binding| is_called(binding, &name));
+    let Some(binding) = found else {
+        return Ok(json!({"name": name, "id": null, "status": Status::Deleted.as_str(), "attributes": {}}));
+    };
+    if let Origin::Stack { stack_id, logical_resource_id } = &binding.origin {
+        return Err(Error::conflict(format!(
+            "{name} belongs to the resource {logical_resource_id} of the stack {stack_id}: remove it there"
+        )));
+    }
+    let outcome = intake::delete(world, shift, &binding.id, Stamp::default()).await?;
+    let mut left = binding;
+    left.status = Status::Deleted;
+    let left = outcome.map_or(Ok(left), report::Outcome::into_answer)?;
+    Ok(report::answer(&left))
+}
+
+async fn sync<W: World>(world: &W, shift: &Shift, binding: Binding) -> Result<Value, Error> {
+    match reconcile::reconcile(world, shift, &binding.id).await? {
+        Looked::Done(outcome) => outcome.into_answer().map(|binding| report::answer(&binding)),
+        Looked::Gone => Err(not_found(&binding.origin.name())),
+        Looked::Busy => Err(Error::conflict(format!(
+            "{} is being worked on by another invocation; a re-check is on its way",
+            binding.origin.name()
+        ))),
+    }
+}
+
+/// What `sync` would do now, changing nothing.
+async fn dry_run<W: World>(world: &W, binding: Binding) -> Result<Value, Error> {
+    let group = binding.spec.sink.target_group();
+    let sink = observe::sink(world.target_groups(), &group.arn).await?;
+    let sink =
+        sink.ok_or_else(|| Error::not_found(format!("Sink.TargetGroup: {} does not exist any more", group.arn)))?;
+    let source = observe::source(world.network(), &binding.spec.source, binding.sink.is_ipv6).await?;
+    let registry = shared::registry::Registry::new(world.table());
+    let ledger = registry.get::<shared::lease::Leased<Ledger>>(&binding.ledger_key()).await?;
+    let ledger = ledger.map(|record| record.value.value).unwrap_or_default();
+    let desired = source.addresses.iter().map(|a| shared::types::TargetId::ip(*a, binding.sink.port)).collect();
+    let plan: Plan = plan(&Observed {
+        binding: &binding.id,
+        intent: Intent::Keep(binding.spec.options),
+        desired: &desired,
+        answer: &source.answer,
+        sink: &sink,
+        ledger: &ledger,
+        targets_max: reconcile::TARGETS_MAX,
+        now_seconds: world.now_seconds(),
+    });
+    let mut answer = report::answer(&binding);
+    answer["status"] = json!("PLANNED");
+    answer["plan"] = json!(plan.to_string());
+    answer["changes"] = json!(plan);
+    Ok(answer)
+}
+
+fn is_called(binding: &Binding, name: &str) -> bool {
+    binding.id == name || binding.origin.name() == name
+}
+
+async fn find<W: World>(world: &W, name: &str) -> Result<Binding, Error> {
+    let found = intake::list(world, "").await?.into_iter().find(|binding| is_called(binding, name));
+    found.ok_or_else(|| not_found(name))
+}
+
+fn not_found(name: &str) -> Error {
+    Error::not_found(format!("there is no binding called '{name}': the command list shows those that there are"))
+}
+
+/// A resource of Terraform's. Where it has no name, its sink is its name.
+pub async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: Terraform) -> Result<Value, Error> {
+    let shift = shift(invocation);
+    let origin = terraform_origin(&terraform.resource)?;
+    if terraform.action == TerraformAction::Delete {
+        return drop_origin(world, &shift, invocation, &origin).await;
+    }
+    let spec = terraform.resource.spec.unwrap_or_default();
+    let answer = apply_alone(world, invocation, &shift, origin.clone(), spec).await?;
+    // What it was called before is gone once it has another name, or another sink that it is named after.
+    if let Some(previous) = &terraform.previous {
+        let previous = terraform_origin(previous)?;
+        if previous != origin {
+            drop_origin(world, &shift, invocation, &previous).await?;
+        }
+    }
+    Ok(answer)
+}
+
+fn terraform_origin(resource: &CommandItem) -> Result<Origin, Error> {
+    let name = match &resource.name {
+        Some(name) => {
+            check_name(name)?;
+            name.clone()
+        }
+        None => crate::spec::BindingSpec::parse(resource.spec.clone().unwrap_or_default())?.sink.identity(),
+    };
+    Ok(Origin::Terraform { name })
+}
+
+async fn drop_origin<W: World>(
+    world: &W,
+    shift: &Shift,
+    invocation: &Invocation,
+    origin: &Origin,
+) -> Result<Value, Error> {
+    for binding in intake::of_origin(world, origin).await? {
+        if let Some(outcome) = intake::delete(world, shift, &binding.id, stamp(invocation)).await? {
+            outcome.into_answer()?;
+        }
+    }
+    Ok(json!({"name": origin.name(), "id": null, "status": Status::Deleted.as_str(), "attributes": {}}))
+}
+
+/// The invocation's own mark. Commands come one by one and each is the newest.
+fn stamp(invocation: &Invocation) -> Stamp {
+    Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None }
+}
+
+/// What the invocation's leases are called, and when they end: a few seconds after Lambda has ended it for sure.
+pub fn shift(invocation: &Invocation) -> Shift {
+    Shift { id: invocation.request_id.clone(), until_seconds: invocation.deadline_millis / 1_000 + 5 }
+}

@@ -1,0 +1,254 @@
+//! May this target go now? Every rule that holds a removal back, in one place.
+//!
+//! In the order that they are asked:
+//! 1. A binding that is to go takes its targets along, unless nothing healthy would be left while another binding's
+//!    targets in the same group are still on their way up.
+//! 2. An answer that is partial removes nothing; one that is empty does only where the user allowed it.
+//! 3. A removal whose replacement (a target that came when it became unwanted, or later) is healthy is free; one whose
+//!    replacement is not healthy yet waits, up to [`REPLACEMENT_WAIT_SECONDS_MAX`] from when that one came.
+//! 4. The rest counts: more than `MaxRemovalPercent` of the targets that the binding owns, and nothing is removed.
+//! 5. Whatever goes, something healthy stays.
+//!
+//! Rules 2, 4 and 5 hold everything back at once rather than as much as would just be allowed: a plan that is wrong in
+//! part is not to be trusted in the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Serialize;
+use shared::aws::Health;
+use shared::types::TargetId;
+
+use super::{Answer, Intent, Observed, Plan};
+use crate::record::Claim;
+use crate::spec::Options;
+
+/// How long a removal waits for its replacement. Targets have been seen to take up to 300 s to become healthy; after
+/// twice that the replacement has failed, and the removal has to pass the rules without it.
+pub const REPLACEMENT_WAIT_SECONDS_MAX: u64 = 600;
+
+/// Where the target quota leaves no room for the replacements, this share of the targets goes first at a time.
+const STEP_PERCENT: usize = 10;
+
+/// Removals that are held back, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// Why.
+    pub reason: HeldReason,
+    /// The targets that stay.
+    pub targets: BTreeSet<TargetId>,
+}
+
+/// Why removals are held back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum HeldReason {
+    /// The source answered with nothing.
+    EmptySource(String),
+    /// The source's answer is not whole.
+    PartialSource(String),
+    /// More would go at once than the user allows.
+    TooMany {
+        /// How many would go without a healthy replacement.
+        removals: usize,
+        /// Of how many.
+        owned: usize,
+        /// The share that is allowed.
+        max_percent: u8,
+    },
+    /// No healthy target would be left.
+    NoHealthyTarget,
+}
+
+impl fmt::Display for HeldReason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EmptySource(why) => {
+                write!(out, "the source has no address ({why}); set Options.AllowEmpty to let it empty the sink")
+            }
+            Self::PartialSource(why) => write!(out, "the source's answer is not whole ({why})"),
+            Self::TooMany { removals, owned, max_percent } => write!(
+                out,
+                "{removals} of {owned} targets would go without a healthy replacement, more than \
+                 Options.MaxRemovalPercent ({max_percent}) allows"
+            ),
+            Self::NoHealthyTarget => out.write_str("no healthy target would be left"),
+        }
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let targets: Vec<String> = self.targets.iter().map(ToString::to_string).collect();
+        match targets.is_empty() {
+            true => self.reason.fmt(out),
+            false => write!(out, "{}: kept {}", self.reason, targets.join(" ")),
+        }
+    }
+}
+
+/// Sorts `leaving` (the binding's registered targets that the source no longer names, each claim marked with since
+/// when) into removals, waiting ones and held ones, and writes all three into `plan`.
+pub(super) fn judge(
+    observed: &Observed<'_>,
+    mine: &BTreeMap<TargetId, Claim>,
+    leaving: &BTreeMap<TargetId, Claim>,
+    plan: &mut Plan,
+) {
+    match observed.intent {
+        Intent::Retire => retire(observed, leaving, plan),
+        Intent::Keep(options) => match observed.answer {
+            Answer::Partial(_) | Answer::Complete if leaving.is_empty() => {}
+            Answer::Partial(why) => hold(HeldReason::PartialSource(why.clone()), leaving, plan),
+            Answer::Empty(why) if !options.allow_empty => hold(HeldReason::EmptySource(why.clone()), leaving, plan),
+            Answer::Empty(_) => plan.deregister = leaving.keys().cloned().collect(),
+            Answer::Complete => shrink(observed, options, mine, leaving, plan),
+        },
+    }
+    note_waiting(mine, leaving, plan);
+}
+
+fn hold(reason: HeldReason, leaving: &BTreeMap<TargetId, Claim>, plan: &mut Plan) {
+    plan.held = Some(Held { reason, targets: leaving.keys().cloned().collect() });
+}
+
+/// What waits is remembered with since when it does, so that the wait has an end.
+fn note_waiting(mine: &BTreeMap<TargetId, Claim>, leaving: &BTreeMap<TargetId, Claim>, plan: &mut Plan) {
+    for (target, claim) in leaving {
+        let stays = !plan.deregister.contains(target);
+        if stays && mine.get(target) != Some(claim) {
+            plan.claim.insert(target.clone(), *claim);
+        }
+    }
+}
+
+fn retire(observed: &Observed<'_>, leaving: &BTreeMap<TargetId, Claim>, plan: &mut Plan) {
+    let others_on_their_way = observed
+        .ledger
+        .of_others(observed.binding)
+        .iter()
+        .any(|target| observed.sink.get(target).is_none_or(|health| !serves(*health, observed.sink)));
+    let all: BTreeSet<TargetId> = leaving.keys().cloned().collect();
+    let waited = waited_enough(observed, unwanted_since(observed, leaving));
+    if others_on_their_way && !leaves_one_serving(observed, &all) && !waited {
+        plan.waiting = all;
+    } else {
+        plan.deregister = all;
+    }
+}
+
+fn shrink(
+    observed: &Observed<'_>,
+    options: Options,
+    mine: &BTreeMap<TargetId, Claim>,
+    leaving: &BTreeMap<TargetId, Claim>,
+    plan: &mut Plan,
+) {
+    let replacements = Replacements::find(observed, mine, leaving, plan);
+    let healthy = replacements.healthy.len().min(leaving.len());
+    let coming = replacements.coming.min(leaving.len() - healthy);
+    let uncovered = leaving.len() - healthy - coming;
+    // What the binding owns besides the replacements is what the percentage is of.
+    let owned = mine.len() - replacements.claimed;
+    let allowed = owned * usize::from(options.max_removal_percent) / 100;
+    if uncovered > allowed {
+        let max_percent = options.max_removal_percent;
+        return hold(HeldReason::TooMany { removals: uncovered, owned, max_percent }, leaving, plan);
+    }
+    let step = step_without_room(observed, plan, owned).min(coming);
+    if step > 0 && healthy == 0 && uncovered == allowed {
+        // Without room nothing can come, and without a removal there is never room.
+        let max_percent = options.max_removal_percent;
+        return hold(HeldReason::TooMany { removals: uncovered + step, owned, max_percent }, leaving, plan);
+    }
+    let step = step.min(allowed - uncovered);
+
+    let order = removal_order(observed, leaving);
+    let (go, wait) = order.split_at(healthy + uncovered + step);
+    let go: BTreeSet<TargetId> = go.iter().copied().cloned().collect();
+    if !go.is_empty() && !leaves_one_serving(observed, &go) {
+        return hold(HeldReason::NoHealthyTarget, leaving, plan);
+    }
+    for target in replacements.healthy.iter().take(healthy) {
+        let claim = Claim { unwanted_since_seconds: None, replaced_one: true, ..mine[target] };
+        plan.claim.insert(target.clone(), claim);
+    }
+    plan.deregister = go;
+    plan.waiting = wait.iter().copied().cloned().collect();
+}
+
+/// The targets that came for those that leave: claimed since the first of them became unwanted, and not yet counted
+/// against an earlier removal.
+struct Replacements {
+    /// Those that serve.
+    healthy: Vec<TargetId>,
+    /// How many are still on their way up, be it only in this plan, and may yet arrive.
+    coming: usize,
+    /// How many of both have a claim already.
+    claimed: usize,
+}
+
+impl Replacements {
+    fn find(
+        observed: &Observed<'_>,
+        mine: &BTreeMap<TargetId, Claim>,
+        leaving: &BTreeMap<TargetId, Claim>,
+        plan: &Plan,
+    ) -> Self {
+        let since = unwanted_since(observed, leaving);
+        let came = mine.iter().filter(|(target, claim)| {
+            observed.desired.contains(*target) && claim.since_seconds >= since && !claim.replaced_one
+        });
+        let (healthy, ailing): (Vec<&TargetId>, Vec<&TargetId>) = came
+            .map(|(target, _)| target)
+            .partition(|target| observed.sink.get(*target).is_some_and(|health| serves(*health, observed.sink)));
+        let hopeful = ailing.iter().filter(|target| !waited_enough(observed, mine[**target].since_seconds)).count();
+        let new = plan.register.iter().chain(&plan.no_room).filter(|target| !mine.contains_key(*target)).count();
+        Self {
+            claimed: healthy.len() + ailing.len(),
+            coming: hopeful + new,
+            healthy: healthy.into_iter().cloned().collect(),
+        }
+    }
+}
+
+fn unwanted_since(observed: &Observed<'_>, leaving: &BTreeMap<TargetId, Claim>) -> u64 {
+    let since = leaving.values().filter_map(|claim| claim.unwanted_since_seconds).min();
+    since.unwrap_or(observed.now_seconds)
+}
+
+fn waited_enough(observed: &Observed<'_>, since_seconds: u64) -> bool {
+    observed.now_seconds.saturating_sub(since_seconds) >= REPLACEMENT_WAIT_SECONDS_MAX
+}
+
+/// How many may go ahead of their replacements because the group has no room for these. Nothing more goes while
+/// something drains: it is about to make room.
+fn step_without_room(observed: &Observed<'_>, plan: &Plan, owned: usize) -> usize {
+    let draining = observed.sink.values().any(|health| *health == Health::Draining);
+    match plan.no_room.is_empty() || !plan.register.is_empty() || draining {
+        true => 0,
+        false => (owned * STEP_PERCENT / 100).max(1),
+    }
+}
+
+/// Those that serve nobody go first, then the oldest.
+fn removal_order<'a>(observed: &Observed<'_>, leaving: &'a BTreeMap<TargetId, Claim>) -> Vec<&'a TargetId> {
+    let serving = |target: &TargetId| observed.sink.get(target).is_some_and(|health| serves(*health, observed.sink));
+    let mut order: Vec<_> = leaving.iter().collect();
+    order.sort_by_key(|(target, claim)| (serving(target), claim.unwanted_since_seconds, claim.since_seconds));
+    order.into_iter().map(|(target, _)| target).collect()
+}
+
+/// Whether something in the sink serves once `go` is gone.
+fn leaves_one_serving(observed: &Observed<'_>, go: &BTreeSet<TargetId>) -> bool {
+    observed.sink.iter().any(|(target, health)| !go.contains(target) && serves(*health, observed.sink))
+}
+
+/// Whether a target takes traffic, as far as anybody can tell: where health checks are off or nothing routes to the
+/// group at all, there is no health to wait for.
+fn serves(health: Health, sink: &BTreeMap<TargetId, Health>) -> bool {
+    match health {
+        Health::Healthy | Health::Unavailable => true,
+        Health::Unused => sink.values().all(|other| matches!(other, Health::Unused | Health::Draining)),
+        Health::Initial | Health::Unhealthy | Health::Draining => false,
+    }
+}

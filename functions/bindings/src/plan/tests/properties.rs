@@ -1,0 +1,166 @@
+//! What holds for every plan, over worlds that nobody thought of.
+
+use proptest::collection::{btree_map, btree_set};
+use proptest::prelude::*;
+
+use super::*;
+
+fn health() -> impl Strategy<Value = Health> {
+    prop_oneof![
+        4 => Just(Health::Healthy),
+        2 => Just(Health::Initial),
+        2 => Just(Health::Unhealthy),
+        1 => Just(Health::Unused),
+        2 => Just(Health::Draining),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        6 => Just(Answer::Complete),
+        1 => Just(Answer::Empty("nothing".into())),
+        1 => Just(Answer::Partial("not all".into())),
+    ]
+}
+
+fn claim() -> impl Strategy<Value = Claim> {
+    (0..2_000_u64, proptest::option::of(0..2_000_u64), any::<bool>()).prop_map(|(since, unwanted, replaced_one)| {
+        Claim {
+            since_seconds: NOW - since,
+            unwanted_since_seconds: unwanted.map(|seconds| NOW - seconds),
+            replaced_one,
+        }
+    })
+}
+
+fn world() -> impl Strategy<Value = World> {
+    let targets = || 1..14_u8;
+    let owner = prop_oneof![3 => Just("me"), 1 => Just("other")];
+    (
+        btree_set(targets(), 0..8),
+        btree_map(targets(), health(), 0..10),
+        btree_map((targets(), owner), claim(), 0..12),
+        answer(),
+        0..=100_u8,
+        any::<bool>(),
+        prop_oneof![4 => Just(1_000_usize), 1 => 1..8_usize],
+    )
+        .prop_map(|(desired, sink, claims, answer, percent, allow_empty, targets_max)| {
+            let desired: Vec<u8> = match answer {
+                Answer::Empty(_) => vec![],
+                _ => desired.into_iter().collect(),
+            };
+            let mut world = World { answer, targets_max, ..World::new(&desired) }.options(percent, allow_empty);
+            world.sink = sink.into_iter().map(|(n, health)| (target(n), health)).collect();
+            for ((n, owner), claim) in claims {
+                world.ledger.claim(owner, &target(n), claim);
+            }
+            world
+        })
+}
+
+/// The world after the plan was carried out and everything had time: registered targets healthy, drained ones gone.
+fn carry_out(world: &mut World, plan: &Plan) {
+    for (target, claim) in &plan.claim {
+        world.ledger.claim("me", target, *claim);
+    }
+    for target in &plan.deregister {
+        world.sink.remove(target);
+    }
+    for target in &plan.register {
+        world.sink.insert(target.clone(), Health::Initial);
+    }
+    for target in plan.deregister.iter().chain(&plan.release) {
+        world.ledger.release("me", target);
+    }
+    world.sink.retain(|_, health| *health != Health::Draining);
+    world.sink.values_mut().for_each(|health| *health = Health::Healthy);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn only_what_is_ours_and_unwanted_is_removed(world in world()) {
+        let plan = world.plan();
+        let mine = world.ledger.of("me");
+        let others = world.ledger.of_others("me");
+        for target in &plan.deregister {
+            prop_assert!(mine.contains_key(target) && !others.contains(target) && !world.desired.contains(target));
+        }
+    }
+
+    #[test]
+    fn additions_go_ahead_whatever_is_held_back(world in world()) {
+        let plan = world.plan();
+        for target in &world.desired {
+            let there = world.sink.get(target).is_some_and(|health| *health != Health::Draining);
+            prop_assert!(there || plan.register.contains(target) || plan.no_room.contains(target));
+        }
+        let new = plan.register.iter().filter(|target| !world.sink.contains_key(*target)).count();
+        prop_assert!(new == 0 || new + world.sink.len() <= world.targets_max);
+    }
+
+    #[test]
+    fn something_healthy_stays(world in world()) {
+        let plan = world.plan();
+        let emptied_on_purpose = matches!((&world.answer, world.intent), (Answer::Empty(_), Intent::Keep(o)) if o.allow_empty);
+        let healthy = |gone: &BTreeSet<TargetId>| {
+            world.sink.iter().filter(|(target, health)| **health == Health::Healthy && !gone.contains(*target)).count()
+        };
+        if !emptied_on_purpose && healthy(&BTreeSet::new()) > 0 {
+            prop_assert!(healthy(&plan.deregister) > 0);
+        }
+    }
+
+    #[test]
+    fn what_rests_on_a_doubtful_answer_removes_nothing(world in world()) {
+        let doubtful = match (&world.answer, world.intent) {
+            (Answer::Partial(_), _) => true,
+            (Answer::Empty(_), Intent::Keep(options)) => !options.allow_empty,
+            _ => false,
+        };
+        if doubtful {
+            prop_assert!(world.plan().deregister.is_empty());
+        }
+    }
+
+    #[test]
+    fn removals_without_replacement_stay_within_the_percentage(world in world()) {
+        let plan = world.plan();
+        if let (Answer::Complete, Intent::Keep(options)) = (&world.answer, world.intent) {
+            let free = plan.claim.values().filter(|claim| claim.replaced_one).count();
+            let owned = world.ledger.of("me").len();
+            let counted = plan.deregister.len().saturating_sub(free);
+            prop_assert!(counted * 100 <= owned * usize::from(options.max_removal_percent));
+        }
+    }
+
+    #[test]
+    fn every_unwanted_target_is_accounted_for(world in world()) {
+        let plan = world.plan();
+        let held = plan.held.as_ref().map(|held| held.targets.clone()).unwrap_or_default();
+        for target in world.ledger.of("me").keys().filter(|target| !world.desired.contains(*target)) {
+            let places = [&plan.deregister, &plan.release, &plan.waiting, &held];
+            prop_assert_eq!(places.iter().filter(|place| place.contains(target)).count(), 1);
+        }
+    }
+
+    #[test]
+    fn plans_carried_out_converge_to_an_empty_plan(world in world()) {
+        let mut world = world;
+        for _ in 0..40 {
+            let plan = world.plan();
+            if plan.is_empty() && !plan.wants_recheck() {
+                break;
+            }
+            carry_out(&mut world, &plan);
+        }
+        let last = world.plan();
+        prop_assert!(last.is_empty(), "still:\n{}", last);
+        if let (Answer::Complete, None) = (&world.answer, &last.held) {
+            prop_assert!(last.waiting.is_empty());
+            prop_assert!(world.desired.iter().all(|target| world.sink.contains_key(target) || last.no_room.contains(target)));
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! The one loop: look at a binding, whatever the reason, and make its sink what its source says. Observe, plan, apply,
+//! report, under the sink's lease.
+//!
+//! Order matters in three places. The binding is read after the lease was taken, so that a removal rests on the newest
+//! intent. A claim is written before its target is registered, and dropped after it is deregistered, so that whatever
+//! call the function dies at, the next run knows what is ours. Events go out before the lease does, so that a change is
+//! told at least once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use shared::aws::Message;
+use shared::error::{Error, ErrorType};
+use shared::lease::{Attempt, Holder, Lease};
+use shared::registry::{Record, Registry};
+use shared::types::{TargetId, Zone};
+
+use crate::apply::{self, Applied};
+use crate::events;
+use crate::observe::{self, SourceView};
+use crate::plan::{Answer, Intent, Observed, Plan, plan};
+use crate::record::{Binding, BindingId, Ledger, Recheck, Status};
+use crate::report::{self, Outcome};
+use crate::world::World;
+
+/// Targets per target group, a quota of Elastic Load Balancing's for Network Load Balancers.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html>
+pub const TARGETS_MAX: usize = 1_000;
+
+/// A deleted binding of a stack is remembered this long, so that a late request does not bring it back. Lambda gives up
+/// on an asynchronous invocation after six hours.
+const TOMBSTONE_SECONDS: u64 = 24 * 3_600;
+
+/// After this many delayed re-checks without standing still, the schedule takes over.
+const RECHECKS_MAX: u32 = 20;
+
+/// How often a lease that somebody else holds is tried again by a caller that waits for its answer.
+const LEASE_TRIES_MAX: u32 = 60;
+const LEASE_RETRY_SECONDS: u64 = 1;
+
+/// The invocation that works: what its leases are called, when they end, and whether it waits for another's.
+#[derive(Clone, Debug)]
+pub struct Shift {
+    /// The request id.
+    pub id: String,
+    /// When the invocation ends, in seconds since the epoch.
+    pub until_seconds: u64,
+}
+
+/// A binding's sink, held under its lease.
+pub struct Bench<'a, W: World> {
+    world: &'a W,
+    registry: Registry<'a, W::Table>,
+    lease: Lease<Ledger>,
+}
+
+impl<'a, W: World> Bench<'a, W> {
+    /// Takes the lease on the sink that `binding` works on. `None` when another invocation has it.
+    pub async fn attempt(world: &'a W, shift: &Shift, binding: &Binding) -> Result<Option<Self>, Error> {
+        let registry = Registry::new(world.table());
+        let holder = Holder { id: shift.id.clone(), until_seconds: shift.until_seconds };
+        match Lease::attempt(&registry, &binding.ledger_key(), holder, world.now_seconds()).await? {
+            Attempt::Taken(lease) => Ok(Some(Self { world, registry, lease })),
+            Attempt::Held { .. } => Ok(None),
+        }
+    }
+
+    /// Takes the lease, and waits for it while another invocation has it.
+    pub async fn wait(world: &'a W, shift: &Shift, binding: &Binding) -> Result<Self, Error> {
+        for _ in 0..LEASE_TRIES_MAX {
+            if let Some(bench) = Self::attempt(world, shift, binding).await? {
+                return Ok(bench);
+            }
+            if world.now_seconds() + LEASE_RETRY_SECONDS >= shift.until_seconds {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(LEASE_RETRY_SECONDS)).await;
+        }
+        Err(Error::conflict(format!(
+            "another invocation is at work on {}: try again in a minute",
+            binding.spec.sink.target_group().arn
+        )))
+    }
+
+    /// The binding as the registry has it now.
+    pub async fn load(&self, binding: &BindingId) -> Result<Option<Record<Binding>>, Error> {
+        self.registry.get(&shared::registry::binding_key(binding)).await
+    }
+
+    /// Writes the binding down before anything is made for it.
+    pub async fn store(&self, record: &mut Record<Binding>) -> Result<(), Error> {
+        self.registry.put(record).await
+    }
+
+    /// Gives the lease back with nothing done.
+    pub async fn leave(self) -> Result<(), Error> {
+        self.lease.release(&self.registry).await
+    }
+
+    /// Makes the sink what the source says, and gives the lease back whatever happens.
+    ///
+    /// An error is one that stopped the work; what AWS refused on the way is in the outcome.
+    pub async fn sync(mut self, record: Record<Binding>) -> Result<Outcome, Error> {
+        let before = record.value.clone();
+        let synced = self.work(record).await;
+        let (mut record, outcome) = match synced {
+            Ok(done) => done,
+            Err(error) => {
+                // The lease would run out by itself; that it could not be given back is not what went wrong.
+                let _ = self.lease.release(&self.registry).await;
+                return Err(error);
+            }
+        };
+        let told = report::tell(self.world, &before, &outcome).await;
+        if record.value != before {
+            self.registry.put(&mut record).await?;
+        }
+        self.lease.release(&self.registry).await?;
+        told?;
+        Ok(outcome)
+    }
+
+    async fn work(&mut self, mut record: Record<Binding>) -> Result<(Record<Binding>, Outcome), Error> {
+        let (world, binding) = (self.world, record.value.clone());
+        let group = binding.spec.sink.target_group();
+        let retiring = binding.status == Status::Retiring;
+
+        let Some(sink) = observe::sink(world.target_groups(), &group.arn).await? else {
+            return self.sink_is_gone(record);
+        };
+        let source = match retiring {
+            true => no_source(),
+            false => observe::source(world.network(), &binding.spec.source, binding.sink.is_ipv6).await?,
+        };
+        let desired = source.addresses.iter().map(|address| TargetId::ip(*address, binding.sink.port)).collect();
+        let plan = plan(&Observed {
+            binding: &binding.id,
+            intent: if retiring { Intent::Retire } else { Intent::Keep(binding.spec.options) },
+            desired: &desired,
+            answer: &source.answer,
+            sink: &sink,
+            ledger: &self.lease.value,
+            targets_max: TARGETS_MAX,
+            now_seconds: world.now_seconds(),
+        });
+        if !plan.is_empty() || plan.wants_recheck() || plan.held.is_some() {
+            tracing::info!(binding.id, binding.name = binding.origin.name(), plan = %plan, "planned");
+        }
+
+        for (target, claim) in &plan.claim {
+            self.lease.value.claim(&binding.id, target, *claim);
+        }
+        self.lease.save(&self.registry).await?;
+        let zone = zone_outside(&binding, &source);
+        let mut applied = apply::apply(world.target_groups(), &group.arn, &plan, zone.as_ref()).await;
+        let fresh_refusals = applied.refused.keys().filter(|target| plan.claim.contains_key(*target));
+        for target in applied.deregistered.iter().chain(&plan.release).chain(fresh_refusals) {
+            self.lease.value.release(&binding.id, target);
+        }
+
+        self.note_what_was_seen(&mut record, source);
+        self.settle(&mut record, &plan, &applied);
+        if let Err(error) = self.recheck(&binding.id, plan.wants_recheck()).await {
+            applied.failures.push(error);
+        }
+        let outcome = Outcome { binding: record.value.clone(), plan, applied };
+        Ok((record, outcome))
+    }
+
+    /// Only what was read is noted: a binding on its way out keeps what it had.
+    fn note_what_was_seen(&self, record: &mut Record<Binding>, source: SourceView) {
+        if record.value.status != Status::Retiring && !matches!(source.answer, Answer::Partial(_)) {
+            record.value.addresses = source.addresses.iter().map(ToString::to_string).collect();
+        }
+        // Interfaces that went away stay findable until the source is whole again: their events may be on the way.
+        match source.answer {
+            Answer::Complete => record.value.interfaces = source.interfaces,
+            Answer::Empty(_) | Answer::Partial(_) => record.value.interfaces.extend(source.interfaces),
+        }
+    }
+
+    fn settle(&self, record: &mut Record<Binding>, plan: &Plan, applied: &Applied) {
+        let binding = &mut record.value;
+        let claims_left = !self.lease.value.of(&binding.id).is_empty();
+        let (status, reason) = match (&plan.held, applied.refused.first_key_value(), &plan.unsettled) {
+            _ if binding.status == Status::Retiring && claims_left => {
+                (Status::Retiring, "its targets go when what replaces them is healthy".to_owned())
+            }
+            _ if binding.status == Status::Retiring => (Status::Deleted, String::new()),
+            (Some(held), _, _) => (Status::Blocked, held.to_string()),
+            (_, Some((target, why)), _) => (Status::Failed, format!("AWS refuses the target {target}: {why}")),
+            (_, _, Some(why)) => (Status::Waiting, why.clone()),
+            _ if !plan.waiting.is_empty() => (Status::Waiting, "removals wait for healthy replacements".to_owned()),
+            _ if !plan.no_room.is_empty() => {
+                (Status::Waiting, "additions wait for room in the target group".to_owned())
+            }
+            _ => (Status::Synced, String::new()),
+        };
+        (binding.status, binding.reason) = (status, reason);
+        if status == Status::Deleted {
+            record.source = None;
+            record.expires_at_seconds = Some(self.world.now_seconds() + TOMBSTONE_SECONDS);
+        }
+    }
+
+    /// A group that is gone has no targets of ours: a binding on its way out is done, any other has lost its sink.
+    fn sink_is_gone(&mut self, mut record: Record<Binding>) -> Result<(Record<Binding>, Outcome), Error> {
+        let id = record.value.id.clone();
+        for target in self.lease.value.of(&id).into_keys() {
+            self.lease.value.release(&id, &target);
+        }
+        self.lease.value.rechecks.remove(&id);
+        let (plan, applied) = (Plan::default(), Applied::default());
+        self.settle(&mut record, &plan, &applied);
+        if record.value.status != Status::Deleted {
+            let arn = &record.value.spec.sink.target_group().arn;
+            record.value.reason =
+                format!("the target group {arn} does not exist any more: delete the binding or change its Sink");
+            record.value.status = Status::Failed;
+        }
+        let outcome = Outcome { binding: record.value.clone(), plan, applied };
+        Ok((record, outcome))
+    }
+
+    /// Sends for a delayed re-check, unless one is on its way. Ever slower, and after [`RECHECKS_MAX`] not at all.
+    async fn recheck(&mut self, binding: &BindingId, wanted: bool) -> Result<(), shared::aws::AwsError> {
+        use shared::aws::Queue;
+        let now = self.world.now_seconds();
+        let rechecks = &mut self.lease.value.rechecks;
+        if !wanted {
+            rechecks.remove(binding);
+            return Ok(());
+        }
+        let last = rechecks.get(binding).copied();
+        if last.is_some_and(|last| last.due_seconds > now || last.attempt >= RECHECKS_MAX) {
+            return Ok(());
+        }
+        let attempt = last.map_or(1, |last| last.attempt + 1);
+        let delay_seconds = recheck_delay_seconds(attempt);
+        let message: Message = events::recheck(binding, delay_seconds);
+        self.world.queue().send(&[message]).await?;
+        rechecks.insert(binding.clone(), Recheck { due_seconds: now + u64::from(delay_seconds), attempt });
+        Ok(())
+    }
+}
+
+/// Ten seconds at first, two minutes at last: 20 re-checks watch over some 30 minutes.
+fn recheck_delay_seconds(attempt: u32) -> u32 {
+    (10 + 5 * attempt.saturating_sub(1)).min(120)
+}
+
+/// A binding on its way out has nothing to look at.
+fn no_source() -> SourceView {
+    SourceView {
+        addresses: BTreeSet::new(),
+        answer: Answer::Complete,
+        interfaces: BTreeSet::new(),
+        vpc_id: None,
+        unusable: None,
+    }
+}
+
+/// RegisterTargets wants a zone for addresses outside the group's VPC, and none for those inside.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html>
+fn zone_outside(binding: &Binding, source: &SourceView) -> Option<Zone> {
+    if source.vpc_id.as_deref() == Some(&binding.sink.vpc_id) {
+        return None;
+    }
+    let zone = binding.spec.sink.target_group().zone.clone();
+    zone.or_else(|| "all".parse().ok())
+}
+
+/// What became of looking at a binding because of an event.
+#[derive(Debug)]
+pub enum Looked {
+    /// It was worked on.
+    Done(Box<Outcome>),
+    /// There is no such binding (any more).
+    Gone,
+    /// Another invocation works on its sink; a re-check was sent.
+    Busy,
+}
+
+/// Looks at the binding with this id, whatever the reason.
+pub async fn reconcile<W: World>(world: &W, shift: &Shift, id: &BindingId) -> Result<Looked, Error> {
+    let registry = Registry::new(world.table());
+    let key = shared::registry::binding_key(id);
+    let Some(hint) = registry.get::<Binding>(&key).await?.filter(is_alive) else {
+        return Ok(Looked::Gone);
+    };
+    let Some(bench) = Bench::attempt(world, shift, &hint.value).await? else {
+        use shared::aws::Queue;
+        world.queue().send(&[events::recheck(id, recheck_delay_seconds(1))]).await?;
+        return Ok(Looked::Busy);
+    };
+    match bench.load(id).await?.filter(is_alive) {
+        Some(record) => bench.sync(record).await.map(|outcome| Looked::Done(Box::new(outcome))),
+        None => bench.leave().await.map(|()| Looked::Gone),
+    }
+}
+
+/// Whether the record is a binding and not what is left of one.
+pub fn is_alive(record: &Record<Binding>) -> bool {
+    record.value.status != Status::Deleted
+}
+
+/// Whether the error is one that only the binding's owner can mend, so that trying again helps nobody.
+pub fn is_for_the_owner(error: &Error) -> bool {
+    match error.error_type {
+        ErrorType::InvalidInput | ErrorType::Forbidden | ErrorType::NotFound | ErrorType::Blocked => true,
+        ErrorType::Conflict | ErrorType::LimitExceeded | ErrorType::Upstream => false,
+    }
+}

@@ -1,0 +1,298 @@
+//! What `bindings` remembers: the binding as it was asked for, and, for each sink, who owns which target.
+//!
+//! The ledger is kept by sink and not by binding, so that two bindings on one target group know of each other: a target
+//! that another binding wants too is handed over instead of removed, and both are worked on under one lease.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use shared::aws::ItemKey;
+use shared::registry::{self, Record};
+use shared::types::{InterfaceId, Port, TargetId};
+
+use crate::spec::BindingSpec;
+
+/// A binding's id, which is also its `PhysicalResourceId`: `binding-ORIGIN-SINK`, each part a hash.
+pub type BindingId = String;
+
+/// Who asked for a binding. Two requests of one origin are about one binding, as long as its sink stays the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// A resource of a stack.
+    Stack {
+        /// The stack's ARN.
+        stack_id: String,
+        /// The resource in it.
+        logical_resource_id: String,
+    },
+    /// A command; the name is the operator's.
+    Command {
+        /// The name.
+        name: String,
+    },
+    /// A resource of Terraform's.
+    Terraform {
+        /// Its `name`, or its sink's identity where it has none.
+        name: String,
+    },
+}
+
+impl Origin {
+    /// What the ids of all this origin's bindings begin with.
+    pub fn id_prefix(&self) -> String {
+        let origin = match self {
+            Self::Stack { stack_id, logical_resource_id } => format!("stack\n{stack_id}\n{logical_resource_id}"),
+            Self::Command { name } => format!("command\n{name}"),
+            Self::Terraform { name } => format!("terraform\n{name}"),
+        };
+        format!("binding-{}-", &hash(&origin)[..20])
+    }
+
+    /// The id of this origin's binding for a sink.
+    pub fn binding_id(&self, sink_identity: &str) -> BindingId {
+        format!("{}{}", self.id_prefix(), &hash(sink_identity)[..12])
+    }
+
+    /// The name that `list` shows: the operator's own, or `STACK/LOGICAL-ID`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Stack { stack_id, logical_resource_id } => {
+                let stack = stack_id.split('/').nth(1).unwrap_or(stack_id);
+                format!("{stack}/{logical_resource_id}")
+            }
+            Self::Command { name } | Self::Terraform { name } => name.clone(),
+        }
+    }
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How a binding stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// It was written down and not worked on yet.
+    Pending,
+    /// The sink is what the source says.
+    Synced,
+    /// Changes are under way: a removal waits for its replacement, or the source is not done changing.
+    Waiting,
+    /// A removal is held back because it would be dangerous.
+    Blocked,
+    /// AWS refuses something that only its owner can mend.
+    Failed,
+    /// It is to go, and waits until what replaces its targets is healthy.
+    Retiring,
+    /// It is gone; what is left only keeps a late request from bringing it back.
+    Deleted,
+}
+
+impl Status {
+    /// The status as answers and events show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Synced => "SYNCED",
+            Self::Waiting => "WAITING",
+            Self::Blocked => "BLOCKED",
+            Self::Failed => "FAILED",
+            Self::Retiring => "RETIRING",
+            Self::Deleted => "DELETED",
+        }
+    }
+}
+
+/// A binding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// Its id.
+    pub id: BindingId,
+    /// Who asked for it.
+    pub origin: Origin,
+    /// What was asked for.
+    pub spec: BindingSpec,
+    /// What can't change about the target group, read when the binding was made.
+    pub sink: SinkFacts,
+    /// How it stands.
+    pub status: Status,
+    /// Why it stands so, for the reader; empty when all is well.
+    pub reason: String,
+    /// The addresses that the source had when it was last looked at.
+    pub addresses: Vec<String>,
+    /// The source's interfaces then: an event that names only an interface finds its binding by them.
+    pub interfaces: BTreeSet<InterfaceId>,
+    /// The requests that made it what it is, so that a late one can't undo a later one.
+    pub requests: Requests,
+}
+
+impl Binding {
+    /// Where the registry has it.
+    pub fn key(&self) -> ItemKey {
+        registry::binding_key(&self.id)
+    }
+
+    /// A record of it, findable by its source.
+    pub fn into_record(self, version: u64) -> Record<Self> {
+        let (kind, id) = self.spec.source.index();
+        let source = Some(registry::source_key(kind, id));
+        Record { key: self.key(), version, source, expires_at_seconds: None, value: self }
+    }
+
+    /// The sink that it works on, as the ledger's key.
+    pub fn ledger_key(&self) -> ItemKey {
+        registry::sink_key(self.spec.sink.target_group().arn.as_str())
+    }
+}
+
+/// What can't change about a target group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkFacts {
+    /// The port that targets are registered with: the spec's or the group's.
+    pub port: Port,
+    /// The VPC of its targets.
+    pub vpc_id: String,
+    /// Whether it takes IPv6 addresses instead of IPv4.
+    pub is_ipv6: bool,
+}
+
+/// The requests of CloudFormation's that a binding has seen. They come twice, late and out of order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// When the newest was signed, in seconds since the epoch, where its URL says so.
+    pub newest_seconds: Option<u64>,
+    /// The newest ones' fingerprints, oldest first.
+    pub fingerprints: Vec<String>,
+}
+
+/// Lambda repeats a request twice and CloudFormation has one operation per resource under way: this many is plenty.
+const FINGERPRINTS_MAX: usize = 16;
+
+impl Requests {
+    /// Whether a request was overtaken by one that was made after it: by the dates, or, where a date is missing,
+    /// because it was seen before another one came. (AWS reuses a request's id when a deployment is retried, so that
+    /// having been seen says little where the dates say more.)
+    pub fn supersede(&self, fingerprint: &str, signed_at_seconds: Option<u64>) -> bool {
+        if let (Some(this), Some(newest)) = (signed_at_seconds, self.newest_seconds) {
+            return this < newest;
+        }
+        let seen = self.fingerprints.iter().rposition(|seen| seen == fingerprint);
+        seen.is_some_and(|position| position + 1 < self.fingerprints.len())
+    }
+
+    /// Notes a request as the newest.
+    pub fn note(&mut self, fingerprint: String, signed_at_seconds: Option<u64>) {
+        self.newest_seconds = self.newest_seconds.max(signed_at_seconds);
+        if self.fingerprints.last() != Some(&fingerprint) {
+            self.fingerprints.push(fingerprint);
+        }
+        let surplus = self.fingerprints.len().saturating_sub(FINGERPRINTS_MAX);
+        self.fingerprints.drain(..surplus);
+    }
+}
+
+/// Who owns which target of a sink, and when it is to be looked at again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// The targets that Foregate added, each with the bindings that want it.
+    pub claims: BTreeMap<TargetId, BTreeMap<BindingId, Claim>>,
+    /// The delayed re-checks that are under way, by binding.
+    pub rechecks: BTreeMap<BindingId, Recheck>,
+}
+
+/// A binding's claim on a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// When it was made, in seconds since the epoch.
+    pub since_seconds: u64,
+    /// Since when the source has been without it, while the removal waits.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unwanted_since_seconds: Option<u64>,
+    /// Whether it has already replaced a target that was removed.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub replaced_one: bool,
+}
+
+/// A delayed re-check of a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recheck {
+    /// When it is due, in seconds since the epoch.
+    pub due_seconds: u64,
+    /// How many there have been since the binding last stood still.
+    pub attempt: u32,
+}
+
+impl Ledger {
+    /// The claims of one binding.
+    pub fn of(&self, binding: &str) -> BTreeMap<TargetId, Claim> {
+        let mine = self.claims.iter().filter_map(|(target, owners)| Some((target.clone(), *owners.get(binding)?)));
+        mine.collect()
+    }
+
+    /// The targets that any other binding has a claim on.
+    pub fn of_others(&self, binding: &str) -> BTreeSet<TargetId> {
+        let others = self.claims.iter().filter(|(_, owners)| owners.keys().any(|owner| owner != binding));
+        others.map(|(target, _)| target.clone()).collect()
+    }
+
+    /// Writes down a binding's claim, over an earlier one.
+    pub fn claim(&mut self, binding: &str, target: &TargetId, claim: Claim) {
+        self.claims.entry(target.clone()).or_default().insert(binding.to_owned(), claim);
+    }
+
+    /// Drops a binding's claim.
+    pub fn release(&mut self, binding: &str, target: &TargetId) {
+        if let Some(owners) = self.claims.get_mut(target) {
+            owners.remove(binding);
+            if owners.is_empty() {
+                self.claims.remove(target);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_changes_with_the_sink_and_never_with_the_source() {
+        let origin = Origin::Command { name: "pets".into() };
+        assert_eq!(origin.binding_id("arn:1"), origin.binding_id("arn:1"));
+        assert_ne!(origin.binding_id("arn:1"), origin.binding_id("arn:2"));
+        assert!(origin.binding_id("arn:1").starts_with(&origin.id_prefix()));
+        assert_ne!(origin.id_prefix(), Origin::Terraform { name: "pets".into() }.id_prefix());
+    }
+
+    #[test]
+    fn a_late_request_is_recognised_by_its_date_or_by_having_been_overtaken() {
+        let mut requests = Requests::default();
+        requests.note("create".into(), Some(100));
+        assert!(!requests.supersede("create", Some(100)), "a repeated request is not a late one");
+        requests.note("delete".into(), Some(200));
+        assert!(requests.supersede("create", Some(100)));
+        assert!(requests.supersede("create", None), "without a date, its fingerprint gives it away");
+        assert!(requests.supersede("update", Some(150)), "never seen, but signed before the delete");
+        assert!(!requests.supersede("create", Some(300)), "the same again, made later, is a new request");
+        for n in 0..100 {
+            requests.note(format!("{n}"), None);
+        }
+        assert_eq!(requests.fingerprints.len(), FINGERPRINTS_MAX);
+    }
+
+    #[test]
+    fn a_target_has_as_many_owners_as_bindings_that_want_it() {
+        let target: TargetId = "10.0.0.1:443".parse().unwrap();
+        let claim = Claim { since_seconds: 1, unwanted_since_seconds: None, replaced_one: false };
+        let mut ledger = Ledger::default();
+        ledger.claim("a", &target, claim);
+        ledger.claim("b", &target, claim);
+        assert!(ledger.of_others("a").contains(&target));
+        ledger.release("b", &target);
+        assert!(ledger.of_others("a").is_empty() && ledger.of("a").len() == 1);
+        ledger.release("a", &target);
+        assert!(ledger.claims.is_empty());
+    }
+}

@@ -1,0 +1,38 @@
+//! How a function reaches AWS: one configuration, loaded once per cold start, from which each client is made. Endpoints
+//! come from the SDK's own settings (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_EC2`, …).
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+
+pub use super::dynamodb::DynamoTable;
+#[cfg(feature = "ec2")]
+pub use super::ec2::Ec2;
+#[cfg(feature = "elbv2")]
+pub use super::elbv2::Elbv2;
+pub use super::eventbridge::EventBus;
+pub use super::sqs::SqsQueue;
+
+/// A throttled call backs off exponentially, with jitter, this often before it fails; the event that asked for it then
+/// comes again from its queue.
+const ATTEMPTS_MAX: u32 = 5;
+const CONNECT_SECONDS_MAX: u64 = 3;
+const ATTEMPT_SECONDS_MAX: u64 = 10;
+const CALL_SECONDS_MAX: u64 = 40;
+
+/// The configuration that every client is made of: region and credentials as Lambda gives them, bounded retries and
+/// times.
+pub async fn load() -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(CONNECT_SECONDS_MAX))
+        .operation_attempt_timeout(Duration::from_secs(ATTEMPT_SECONDS_MAX))
+        .operation_timeout(Duration::from_secs(CALL_SECONDS_MAX))
+        .build();
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+        .timeout_config(timeouts)
+        .load()
+        .await
+}

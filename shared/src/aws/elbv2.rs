@@ -1,0 +1,146 @@
+//! Elastic Load Balancing, behind [`TargetGroups`].
+
+use aws_config::SdkConfig;
+use aws_sdk_elasticloadbalancingv2::types::{
+    TargetDescription, TargetGroup as SdkTargetGroup, TargetGroupIpAddressTypeEnum, TargetHealthDescription,
+    TargetHealthStateEnum, TargetTypeEnum,
+};
+
+use super::sdk::failed;
+use super::{Answer, Cause, Health, Target, TargetGroup, TargetGroups, TargetType};
+use crate::types::{Port, TargetGroupArn, TargetId, Zone};
+
+/// Elastic Load Balancing in the function's account and region.
+#[derive(Clone, Debug)]
+pub struct Elbv2 {
+    client: aws_sdk_elasticloadbalancingv2::Client,
+}
+
+impl Elbv2 {
+    /// A client; makes no call.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { client: aws_sdk_elasticloadbalancingv2::Client::new(config) }
+    }
+}
+
+impl TargetGroups for Elbv2 {
+    async fn target_group(&self, arn: &TargetGroupArn) -> Answer<Option<TargetGroup>> {
+        let call = self.client.describe_target_groups().target_group_arns(arn.as_str());
+        match call.send().await.map_err(|e| failed("DescribeTargetGroups", arn.as_str(), e)) {
+            Ok(answer) => Ok(answer.target_groups().first().map(|found| read_group(arn, found))),
+            Err(error) if error.cause == Cause::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn preserves_client_ip(&self, arn: &TargetGroupArn) -> Answer<Option<bool>> {
+        let call = self.client.describe_target_group_attributes().target_group_arn(arn.as_str());
+        let answer = call.send().await.map_err(|e| failed("DescribeTargetGroupAttributes", arn.as_str(), e))?;
+        let attribute = answer.attributes().iter().find(|one| one.key() == Some("preserve_client_ip.enabled"));
+        Ok(attribute.and_then(|one| one.value()).map(|value| value == "true"))
+    }
+
+    async fn targets(&self, arn: &TargetGroupArn) -> Answer<Vec<Target>> {
+        // DescribeTargetHealth has no pages.
+        let call = self.client.describe_target_health().target_group_arn(arn.as_str());
+        let answer = call.send().await.map_err(|e| failed("DescribeTargetHealth", arn.as_str(), e))?;
+        Ok(answer.target_health_descriptions().iter().filter_map(read_target).collect())
+    }
+
+    async fn register(&self, arn: &TargetGroupArn, targets: &[TargetId], zone: Option<&Zone>) -> Answer<()> {
+        let zone = zone.map(|zone| zone.as_str().to_owned());
+        let targets = targets.iter().map(|target| describe(target).set_availability_zone(zone.clone()).build());
+        let call = self.client.register_targets().target_group_arn(arn.as_str());
+        let call = call.set_targets(Some(targets.collect()));
+        call.send().await.map(|_| ()).map_err(|e| failed("RegisterTargets", arn.as_str(), e))
+    }
+
+    async fn deregister(&self, arn: &TargetGroupArn, targets: &[TargetId]) -> Answer<()> {
+        let targets = targets.iter().map(|target| describe(target).build());
+        let call = self.client.deregister_targets().target_group_arn(arn.as_str());
+        let call = call.set_targets(Some(targets.collect()));
+        call.send().await.map(|_| ()).map_err(|e| failed("DeregisterTargets", arn.as_str(), e))
+    }
+}
+
+fn describe(target: &TargetId) -> aws_sdk_elasticloadbalancingv2::types::builders::TargetDescriptionBuilder {
+    TargetDescription::builder().id(&target.id).port(i32::from(target.port.number()))
+}
+
+fn read_port(port: Option<i32>) -> Option<Port> {
+    port.and_then(|port| u32::try_from(port).ok()).and_then(|port| Port::try_from(port).ok())
+}
+
+fn read_group(arn: &TargetGroupArn, found: &SdkTargetGroup) -> TargetGroup {
+    TargetGroup {
+        arn: arn.clone(),
+        target_type: match found.target_type() {
+            Some(TargetTypeEnum::Ip) => TargetType::Ip,
+            Some(TargetTypeEnum::Instance) => TargetType::Instance,
+            _ => TargetType::Other,
+        },
+        vpc_id: found.vpc_id().unwrap_or_default().to_owned(),
+        port: read_port(found.port()),
+        is_ipv6: found.ip_address_type() == Some(&TargetGroupIpAddressTypeEnum::Ipv6),
+    }
+}
+
+/// A target, or nothing where AWS describes one that isn't in the group, or one without a port (a function).
+fn read_target(found: &TargetHealthDescription) -> Option<Target> {
+    let target = found.target()?;
+    let id = TargetId { id: target.id()?.to_owned(), port: read_port(target.port())? };
+    let health = found.target_health()?;
+    if health.reason().is_some_and(|reason| reason.as_str() == "Target.NotRegistered") {
+        return None;
+    }
+    Some(Target { id, health: read_state(health.state()?) })
+}
+
+/// A state that AWS adds some day is taken for one that serves nobody.
+fn read_state(state: &TargetHealthStateEnum) -> Health {
+    match state {
+        TargetHealthStateEnum::Healthy => Health::Healthy,
+        TargetHealthStateEnum::Initial => Health::Initial,
+        TargetHealthStateEnum::Unused => Health::Unused,
+        TargetHealthStateEnum::Draining | TargetHealthStateEnum::UnhealthyDraining => Health::Draining,
+        TargetHealthStateEnum::Unavailable => Health::Unavailable,
+        _ => Health::Unhealthy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_elasticloadbalancingv2::types::{TargetHealth, TargetHealthReasonEnum};
+
+    use super::*;
+
+    #[test]
+    fn states_are_read_as_aws_documents_them() {
+        for (state, health) in [
+            ("initial", Health::Initial),
+            ("healthy", Health::Healthy),
+            ("unhealthy", Health::Unhealthy),
+            ("unused", Health::Unused),
+            ("draining", Health::Draining),
+            ("unhealthy.draining", Health::Draining),
+            ("unavailable", Health::Unavailable),
+            ("something.new", Health::Unhealthy),
+        ] {
+            assert_eq!(read_state(&TargetHealthStateEnum::from(state)), health, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_is_not_in_the_group_is_left_out() {
+        let description = |reason: &str| {
+            let health = TargetHealth::builder()
+                .state(TargetHealthStateEnum::Unused)
+                .reason(TargetHealthReasonEnum::from(reason))
+                .build();
+            let target = TargetDescription::builder().id("10.0.0.1").port(443).build();
+            TargetHealthDescription::builder().target(target).target_health(health).build()
+        };
+        assert!(read_target(&description("Target.NotRegistered")).is_none());
+        assert_eq!(read_target(&description("Target.NotInUse")).map(|target| target.health), Some(Health::Unused));
+    }
+}

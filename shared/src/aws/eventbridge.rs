@@ -1,0 +1,51 @@
+//! EventBridge, behind [`Bus`].
+
+use aws_config::SdkConfig;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+
+use super::sdk::{failed, partly_refused};
+use super::{Answer, Bus, OwnEvent};
+
+/// Entries per PutEvents, EventBridge's maximum.
+const ENTRIES_MAX: usize = 10;
+/// The `source` of everything that Foregate emits.
+const SOURCE: &str = "foregate";
+
+/// An event bus.
+#[derive(Clone, Debug)]
+pub struct EventBus {
+    client: aws_sdk_eventbridge::Client,
+    name: String,
+}
+
+impl EventBus {
+    /// A client of the bus called `name`; makes no call.
+    pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
+        Self { client: aws_sdk_eventbridge::Client::new(config), name: name.into() }
+    }
+
+    fn entry(&self, event: &OwnEvent) -> PutEventsRequestEntry {
+        PutEventsRequestEntry::builder()
+            .event_bus_name(&self.name)
+            .source(SOURCE)
+            .detail_type(event.detail_type)
+            .set_resources(Some(event.resources.clone()))
+            .detail(event.detail.to_string())
+            .build()
+    }
+}
+
+impl Bus for EventBus {
+    async fn put(&self, events: &[OwnEvent]) -> Answer<()> {
+        for chunk in events.chunks(ENTRIES_MAX) {
+            let entries = chunk.iter().map(|event| self.entry(event)).collect();
+            let call = self.client.put_events().set_entries(Some(entries));
+            let answer = call.send().await.map_err(|e| failed("PutEvents", &self.name, e))?;
+            let refused = answer.entries().iter().find_map(|entry| Some((entry.error_code()?, entry.error_message())));
+            if let Some((code, message)) = refused {
+                return Err(partly_refused("PutEvents", &self.name, code, message.unwrap_or_default()));
+            }
+        }
+        Ok(())
+    }
+}

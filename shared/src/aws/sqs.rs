@@ -1,0 +1,51 @@
+//! SQS, behind [`Queue`].
+
+use aws_config::SdkConfig;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+
+use super::sdk::{failed, partly_refused};
+use super::{Answer, Message, Queue};
+
+/// Entries per SendMessageBatch, SQS's maximum.
+const ENTRIES_MAX: usize = 10;
+/// SQS's longest delay.
+const DELAY_SECONDS_MAX: u32 = 900;
+
+/// A queue.
+#[derive(Clone, Debug)]
+pub struct SqsQueue {
+    client: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl SqsQueue {
+    /// A client of the queue at `url`; makes no call.
+    pub fn new(config: &SdkConfig, url: impl Into<String>) -> Self {
+        Self { client: aws_sdk_sqs::Client::new(config), url: url.into() }
+    }
+}
+
+impl Queue for SqsQueue {
+    async fn send(&self, messages: &[Message]) -> Answer<()> {
+        for chunk in messages.chunks(ENTRIES_MAX) {
+            let entries: Result<Vec<_>, _> = chunk.iter().enumerate().map(|(n, message)| entry(n, message)).collect();
+            let entries = entries.map_err(|e| partly_refused("SendMessageBatch", &self.url, "", &e.to_string()))?;
+            let call = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
+            let answer = call.send().await.map_err(|e| failed("SendMessageBatch", &self.url, e))?;
+            if let Some(entry) = answer.failed().first() {
+                let message = entry.message().unwrap_or_default();
+                return Err(partly_refused("SendMessageBatch", &self.url, entry.code(), message));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn entry(n: usize, message: &Message) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
+    let delay_seconds = message.delay_seconds.min(DELAY_SECONDS_MAX);
+    SendMessageBatchRequestEntry::builder()
+        .id(n.to_string())
+        .message_body(message.body.to_string())
+        .delay_seconds(i32::try_from(delay_seconds).unwrap_or_default())
+        .build()
+}

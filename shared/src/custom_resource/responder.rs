@@ -1,0 +1,91 @@
+//! Delivers an answer: one PUT, tried again with jitter, to nowhere but the URL that was checked.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode};
+
+use super::request::Envelope;
+use super::response_url::AllowedHosts;
+use crate::error::Error;
+
+const CONNECT_SECONDS_MAX: u64 = 3;
+const ATTEMPT_SECONDS_MAX: u64 = 5;
+const RETRIES_MAX: usize = 4;
+const FIRST_WAIT_MILLIS: u64 = 200;
+
+/// Delivers answers. The HTTP client is made when the first one is due: most invocations have none.
+#[derive(Debug, Default)]
+pub struct Responder {
+    client: OnceLock<Client>,
+    allowed: AllowedHosts,
+}
+
+/// Why one attempt failed, and whether another may not.
+#[derive(Debug)]
+struct Undelivered {
+    why: String,
+    retryable: bool,
+}
+
+impl Responder {
+    /// A responder that besides CloudFormation's buckets may contact `allowed`.
+    pub fn new(allowed: AllowedHosts) -> Self {
+        Self { client: OnceLock::new(), allowed }
+    }
+
+    /// Whether an answer to this request could go anywhere; asked before any work begins.
+    pub(super) fn check(&self, request: &Envelope) -> Result<(), Error> {
+        request.response_url.check(request, &self.allowed).map(|_| ())
+    }
+
+    /// Delivers `body`. An error names no part of the URL.
+    pub(super) async fn deliver(&self, request: &Envelope, body: String) -> Result<(), Error> {
+        let url = request.response_url.check(request, &self.allowed)?;
+        let client = self.client()?;
+        let attempt = || async {
+            // S3 signed the URL with an empty content type: any other breaks the signature.
+            let call = client.put(url.clone()).header(CONTENT_TYPE, HeaderValue::from_static("")).body(body.clone());
+            let answer = call
+                .send()
+                .await
+                .map_err(|e| Undelivered { why: format!("no answer: {}", e.without_url()), retryable: true })?;
+            match answer.status() {
+                status if status.is_success() => Ok(()),
+                status => Err(Undelivered { why: format!("it answered {status}"), retryable: is_retryable(status) }),
+            }
+        };
+        let waits = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(FIRST_WAIT_MILLIS))
+            .with_max_times(RETRIES_MAX)
+            .with_jitter();
+        let delivered = attempt.retry(waits).when(|undelivered: &Undelivered| undelivered.retryable).await;
+        delivered.map_err(|undelivered| {
+            Error::upstream(format!(
+                "failed to answer CloudFormation for {}: {}",
+                request.logical_resource_id, undelivered.why
+            ))
+        })
+    }
+
+    fn client(&self) -> Result<&Client, Error> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Client::builder()
+            .connect_timeout(Duration::from_secs(CONNECT_SECONDS_MAX))
+            .timeout(Duration::from_secs(ATTEMPT_SECONDS_MAX))
+            .redirect(Policy::none())
+            .build()
+            .map_err(|e| Error::upstream(format!("failed to make the HTTP client: {e}")))?;
+        Ok(self.client.get_or_init(|| client))
+    }
+}
+
+/// A redirect and a refusal stay what they are; a fault may pass.
+fn is_retryable(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+}

@@ -1,0 +1,206 @@
+//! Where an answer may go. The URL comes with the request, so whoever can invoke the function could point it anywhere:
+//! it is contacted only if it is CloudFormation's own bucket and its key names this very request.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use url::{Host, Url};
+
+use super::request::Envelope;
+use crate::error::Error;
+
+/// A pre-signed URL. Whoever has it can answer the request, so it never shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ResponseUrl(String);
+
+impl ResponseUrl {
+    /// Takes the URL as it came; [`ResponseUrl::check`] says whether it may be contacted.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// When the URL was signed (`X-Amz-Date`), in seconds since the epoch.
+    pub fn signed_at_seconds(&self) -> Option<u64> {
+        let url = Url::parse(&self.0).ok()?;
+        let (_, date) = url.query_pairs().find(|(name, _)| name == "X-Amz-Date")?;
+        let date = chrono::NaiveDateTime::parse_from_str(&date, "%Y%m%dT%H%M%SZ").ok()?;
+        u64::try_from(date.and_utc().timestamp()).ok()
+    }
+
+    /// The URL to contact, if it may be.
+    pub(super) fn check(&self, request: &Envelope, allowed: &AllowedHosts) -> Result<Url, Error> {
+        let refused = |why: &str| Error::forbidden(format!("ResponseURL is not CloudFormation's: {why}"));
+        let url = Url::parse(&self.0).map_err(|_| refused("it is not a URL"))?;
+        if allowed.admit(&url) {
+            return Ok(url);
+        }
+        if url.scheme() != "https" {
+            return Err(refused("it is not https"));
+        }
+        if url.port_or_known_default() != Some(443) {
+            return Err(refused("its port is not 443"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refused("it carries a user name"));
+        }
+        let Some(Host::Domain(host)) = url.host() else {
+            return Err(refused("its host is an address"));
+        };
+        if !bucket_hosts(request.stack_id.region()).iter().any(|bucket| bucket == host) {
+            return Err(refused("its host is not the bucket for the stack's region"));
+        }
+        if !self.names(request) {
+            return Err(refused("its key does not name this request"));
+        }
+        Ok(url)
+    }
+
+    /// The key is `StackId|LogicalResourceId|RequestId`. It is taken from the text as it came: a URL parser would have
+    /// resolved dots in it.
+    fn names(&self, request: &Envelope) -> bool {
+        let after_scheme = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let path =
+            after_scheme.split(['?', '#']).next().and_then(|rest| rest.split_once('/')).map_or("", |(_, path)| path);
+        let expected = format!("{}|{}|{}", request.stack_id.as_str(), request.logical_resource_id, request.request_id);
+        percent_decode_str(path).decode_utf8().is_ok_and(|key| key == expected)
+    }
+}
+
+impl fmt::Debug for ResponseUrl {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("ResponseUrl(…)")
+    }
+}
+
+/// The hosts under which CloudFormation's bucket for a region has been seen. Its name has the region without dashes.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-vpce-bucketnames.html>
+fn bucket_hosts(region: &str) -> Vec<String> {
+    let bucket = format!("cloudformation-custom-resource-response-{}", region.replace('-', ""));
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    vec![
+        format!("{bucket}.s3.{domain}"),
+        format!("{bucket}.s3.{region}.{domain}"),
+        format!("{bucket}.s3-{region}.{domain}"),
+    ]
+}
+
+/// Further hosts that a response URL may name, http allowed: for tests, whose CloudFormation has no bucket of AWS's and
+/// whose URLs do not name the request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedHosts(Vec<String>);
+
+impl AllowedHosts {
+    /// From the value of `FOREGATE_RESPONSE_HOSTS`: `host:port`s, separated by commas.
+    pub fn parse(value: &str) -> Self {
+        Self(value.split(',').map(str::trim).filter(|host| !host.is_empty()).map(str::to_owned).collect())
+    }
+
+    fn admit(&self, url: &Url) -> bool {
+        let Some((host, port)) = url.host_str().zip(url.port_or_known_default()) else {
+            return false;
+        };
+        matches!(url.scheme(), "http" | "https") && self.0.contains(&format!("{host}:{port}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const HOST: &str = "cloudformation-custom-resource-response-euwest1.s3-eu-west-1.amazonaws.com";
+    const KEY: &str = "arn%3Aaws%3Acloudformation%3Aeu-west-1%3A111122223333%3Astack/pets/9a8b%7CPets%7Cr1";
+
+    fn check(url: &str, allowed: &str) -> Result<Url, Error> {
+        let envelope = Envelope::parse(&json!({
+            "ResponseURL": url,
+            "StackId": "arn:aws:cloudformation:eu-west-1:111122223333:stack/pets/9a8b",
+            "RequestId": "r1",
+            "LogicalResourceId": "Pets",
+        }));
+        let envelope = envelope.unwrap();
+        envelope.response_url.check(&envelope, &AllowedHosts::parse(allowed))
+    }
+
+    #[test]
+    fn cloudformations_own_urls_are_accepted() {
+        for host in [
+            HOST,
+            "cloudformation-custom-resource-response-euwest1.s3.amazonaws.com",
+            "cloudformation-custom-resource-response-euwest1.s3.eu-west-1.amazonaws.com",
+            "cloudformation-custom-resource-response-euwest1.s3.eu-west-1.amazonaws.com:443",
+        ] {
+            assert!(
+                check(&format!("https://{host}/{KEY}?X-Amz-Date=20261120T101112Z&X-Amz-Signature=abc"), "").is_ok()
+            );
+        }
+    }
+
+    #[test]
+    fn any_other_url_is_refused_and_never_shown() {
+        let other_request = KEY.replace("r1", "r2");
+        let other_stack = KEY.replace("9a8b", "ffff");
+        let other_resource = KEY.replace("Pets", "Dogs");
+        for (url, why) in [
+            (format!("http://{HOST}/{KEY}"), "it is not https"),
+            (format!("ftp://{HOST}/{KEY}"), "it is not https"),
+            (format!("https://{HOST}:8443/{KEY}"), "its port is not 443"),
+            (format!("https://{HOST}@evil.example/{KEY}"), "it carries a user name"),
+            (format!("https://me:secret@{HOST}/{KEY}"), "it carries a user name"),
+            (format!("https://{HOST}.evil.example/{KEY}"), "its host is not the bucket for the stack's region"),
+            (format!("https://evil.example/{HOST}/{KEY}"), "its host is not the bucket for the stack's region"),
+            (format!("https://evil-{HOST}/{KEY}"), "its host is not the bucket for the stack's region"),
+            (
+                format!("https://{}/{KEY}", HOST.replace("euwest1", "useast1")),
+                "its host is not the bucket for the stack's region",
+            ),
+            (
+                format!("https://{}/{KEY}", HOST.replace("s3-eu-west-1", "s3-us-east-1")),
+                "its host is not the bucket for the stack's region",
+            ),
+            (
+                format!("https://{}/{KEY}", HOST.replace("amazonaws.com", "amazonaws.com.cn")),
+                "its host is not the bucket for the stack's region",
+            ),
+            (format!("https://my-bucket.s3.amazonaws.com/{KEY}"), "its host is not the bucket for the stack's region"),
+            (
+                format!("https://s3.amazonaws.com/cloudformation-custom-resource-response-euwest1/{KEY}"),
+                "its host is not the bucket for the stack's region",
+            ),
+            (format!("https://169.254.169.254/{KEY}"), "its host is an address"),
+            (format!("https://[::1]/{KEY}"), "its host is an address"),
+            (format!("https://2130706433/{KEY}"), "its host is an address"),
+            (format!("https://localhost/{KEY}"), "its host is not the bucket for the stack's region"),
+            (format!("https://{HOST}/{other_request}"), "its key does not name this request"),
+            (format!("https://{HOST}/{other_stack}"), "its key does not name this request"),
+            (format!("https://{HOST}/{other_resource}"), "its key does not name this request"),
+            (format!("https://{HOST}/x/../{KEY}"), "its key does not name this request"),
+            (format!("https://{HOST}//{KEY}"), "its key does not name this request"),
+            (format!("https://{HOST}/"), "its key does not name this request"),
+            (format!("https://{HOST}/{KEY}%7Cmore"), "its key does not name this request"),
+            (format!("https://{HOST}/?{KEY}"), "its key does not name this request"),
+            ("not a url".to_owned(), "it is not a URL"),
+        ] {
+            let error = check(&url, "").unwrap_err();
+            assert_eq!(error.message, format!("ResponseURL is not CloudFormation's: {why}"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_test_may_allow_its_own_host_and_no_other() {
+        let allowed = "127.0.0.1:4566, localhost:4566";
+        assert!(check("http://127.0.0.1:4566/_cfn/token", allowed).is_ok());
+        assert!(check("http://localhost:4566/_cfn/token", allowed).is_ok());
+        for url in
+            ["http://127.0.0.1:4567/_cfn/token", "http://127.0.0.1/_cfn/token", "file://127.0.0.1:4566/etc/passwd"]
+        {
+            assert!(check(url, allowed).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_does_not_show_when_it_is_printed() {
+        assert!(!format!("{:?}", ResponseUrl::new("https://x/?X-Amz-Signature=abc")).contains("abc"));
+    }
+}

@@ -1,0 +1,26 @@
+//! What two or more functions of Foregate need.
+//!
+//! In the order that an invocation takes:
+//!
+//! 1. [`entry`] starts a function and hands it an invocation; [`identity`] says who calls.
+//! 2. [`trigger`] tells by its shape what the payload is; [`custom_resource`] speaks CloudFormation's protocol.
+//! 3. [`fields`] and [`types`] read what a user wrote into types that can't hold nonsense.
+//! 4. [`registry`] keeps records, [`lease`] keeps two workers from one thing.
+//! 5. [`aws`] is the few calls that Foregate makes, and a model of them.
+//! 6. [`error`] and [`telemetry`] are what leaves: the answer's error, log lines, metrics.
+//!
+//! Nothing here knows a function or its domain.
+
+#![warn(missing_docs)]
+
+pub mod aws;
+pub mod custom_resource;
+pub mod entry;
+pub mod error;
+pub mod fields;
+pub mod identity;
+pub mod lease;
+pub mod registry;
+pub mod telemetry;
+pub mod trigger;
+pub mod types;

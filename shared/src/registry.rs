@@ -1,0 +1,138 @@
+//! The registry: every record that Foregate keeps, and every way it is found. One DynamoDB table.
+//!
+//! | record | `pk` | `sk` | index `by-source` |
+//! |---|---|---|---|
+//! | a binding | `BINDING` | binding id | source kind, source id |
+//! | a sink: who owns which target, and the lease on it | `SINK` | target group ARN | – |
+//!
+//! | access pattern | how |
+//! |---|---|
+//! | a binding by id; all bindings of one origin; all bindings | `pk`, `sk` or its beginning |
+//! | the bindings that an event is about | index: source kind and id, or source kind alone |
+//!
+//! Invariant: a record is written only over the version that was read. A write whose answer got lost is recognised as
+//! our own when it is tried again.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::aws::{Cause, Item, ItemKey, ItemQuery, Table};
+use crate::error::Error;
+
+/// Where a binding stands.
+pub fn binding_key(binding_id: &str) -> ItemKey {
+    ItemKey { partition: "BINDING".into(), sort: binding_id.into() }
+}
+
+/// Where a sink's ledger and lease stand.
+pub fn sink_key(sink: &str) -> ItemKey {
+    ItemKey { partition: "SINK".into(), sort: sink.into() }
+}
+
+/// Where the index has what follows a source, such as `VpcEndpoint` and `vpce-1a2b3c4d`.
+pub fn source_key(kind: &str, id: &str) -> ItemKey {
+    ItemKey { partition: format!("SOURCE#{kind}"), sort: id.into() }
+}
+
+/// A record and the version that it was read at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record<R> {
+    /// Where it stands.
+    pub key: ItemKey,
+    /// How often it was written; 0 before the first time.
+    pub version: u64,
+    /// Where the index has it.
+    pub source: Option<ItemKey>,
+    /// When DynamoDB may delete it, in seconds since the epoch.
+    pub expires_at_seconds: Option<u64>,
+    /// What it says.
+    pub value: R,
+}
+
+impl<R> Record<R> {
+    /// A record that was never written.
+    pub fn new(key: ItemKey, value: R) -> Self {
+        Self { key, version: 0, source: None, expires_at_seconds: None, value }
+    }
+}
+
+/// Reads and writes records in a table.
+#[derive(Clone, Debug)]
+pub struct Registry<'a, T> {
+    table: &'a T,
+}
+
+impl<'a, T: Table> Registry<'a, T> {
+    /// The registry in this table.
+    pub fn new(table: &'a T) -> Self {
+        Self { table }
+    }
+
+    /// The record at `key`, read consistently.
+    pub async fn get<R: DeserializeOwned>(&self, key: &ItemKey) -> Result<Option<Record<R>>, Error> {
+        self.table.get(key).await?.map(decode).transpose()
+    }
+
+    /// All records whose partition is `key`'s and whose sort key begins with `key`'s.
+    pub async fn list<R: DeserializeOwned>(&self, key: ItemKey) -> Result<Vec<Record<R>>, Error> {
+        self.query(ItemQuery { by_source: false, partition: key.partition, sort_prefix: key.sort }).await
+    }
+
+    /// All records that follow the source at `key`; with an empty sort key, all that follow a source of that kind.
+    pub async fn by_source<R: DeserializeOwned>(&self, key: ItemKey) -> Result<Vec<Record<R>>, Error> {
+        self.query(ItemQuery { by_source: true, partition: key.partition, sort_prefix: key.sort }).await
+    }
+
+    async fn query<R: DeserializeOwned>(&self, query: ItemQuery) -> Result<Vec<Record<R>>, Error> {
+        self.table.query(&query).await?.into_iter().map(decode).collect()
+    }
+
+    /// Writes `record` over the version that it was read at and raises its version; [`ErrorType::Conflict`] when
+    /// somebody else was faster.
+    ///
+    /// [`ErrorType::Conflict`]: crate::error::ErrorType::Conflict
+    pub async fn put<R: Serialize>(&self, record: &mut Record<R>) -> Result<(), Error> {
+        let item = Item {
+            key: record.key.clone(),
+            version: record.version + 1,
+            source: record.source.clone(),
+            expires_at_seconds: record.expires_at_seconds,
+            body: serde_json::to_value(&record.value)
+                .map_err(|e| Error::upstream(format!("failed to write the record {}: {e}", record.key.sort)))?,
+        };
+        match self.table.put(&item).await {
+            Ok(()) => {}
+            Err(error) if error.cause == Cause::Conflict => match self.table.get(&record.key).await? {
+                Some(stored) if stored == item => {}
+                _ => {
+                    return Err(Error::conflict(format!(
+                        "the record {} was changed by somebody else in the meantime: try again",
+                        record.key.sort
+                    )));
+                }
+            },
+            Err(error) => return Err(error.into()),
+        }
+        record.version = item.version;
+        Ok(())
+    }
+
+    /// Deletes the record if it is still at the version that it was read at; one that is gone already is no error.
+    pub async fn delete<R>(&self, record: &Record<R>) -> Result<(), Error> {
+        match self.table.delete(&record.key, record.version).await {
+            Err(error) if error.cause == Cause::Conflict => match self.table.get(&record.key).await? {
+                None => Ok(()),
+                Some(_) => Err(error.into()),
+            },
+            other => other.map_err(Error::from),
+        }
+    }
+}
+
+fn decode<R: DeserializeOwned>(item: Item) -> Result<Record<R>, Error> {
+    let Item { key, version, source, expires_at_seconds, body } = item;
+    match serde_json::from_value(body) {
+        Ok(value) => Ok(Record { key, version, source, expires_at_seconds, value }),
+        Err(e) => Err(Error::upstream(format!("failed to read the record {} {}: {e}", key.partition, key.sort))),
+    }
+}

@@ -1,0 +1,289 @@
+//! Words of AWS that are more than strings. Each parses once, at the door, and can't hold nonsense afterwards.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a string is not what its field asks for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{given}' is not {wanted}")]
+pub struct Malformed {
+    /// What was given, cut to a length that fits an error message.
+    pub given: String,
+    /// What was wanted, with an example.
+    pub wanted: &'static str,
+}
+
+impl Malformed {
+    /// `given` is not `wanted`.
+    pub fn new(given: &str, wanted: &'static str) -> Self {
+        Self { given: given.chars().take(120).collect(), wanted }
+    }
+}
+
+/// A string newtype that is checked when it is parsed and reads back as the same string.
+macro_rules! checked_string {
+    ($(#[$doc:meta])* $name:ident, $wanted:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The string as AWS writes it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Malformed;
+            fn from_str(given: &str) -> Result<Self, Malformed> {
+                let check: fn(&str) -> bool = $check;
+                if check(given) { Ok(Self(given.to_owned())) } else { Err(Malformed::new(given, $wanted)) }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Malformed;
+            fn try_from(given: String) -> Result<Self, Malformed> {
+                given.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> String {
+                value.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(&self.0)
+            }
+        }
+    };
+}
+
+/// `PREFIX-` and 8 or 17 hexadecimal digits, as EC2 makes its ids.
+fn is_ec2_id(prefix: &str, given: &str) -> bool {
+    given.strip_prefix(prefix).is_some_and(|rest| {
+        matches!(rest.len(), 8 | 17) && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+checked_string!(
+    /// An AWS account: 12 digits.
+    AccountId,
+    "an AWS account id of 12 digits",
+    |s| s.len() == 12 && s.bytes().all(|b| b.is_ascii_digit())
+);
+
+checked_string!(
+    /// A VPC endpoint's id.
+    VpcEndpointId,
+    "a VPC endpoint id such as vpce-0a1b2c3d4e5f67890",
+    |s| is_ec2_id("vpce-", s)
+);
+
+checked_string!(
+    /// A network interface's id.
+    InterfaceId,
+    "a network interface id such as eni-0a1b2c3d4e5f67890",
+    |s| is_ec2_id("eni-", s)
+);
+
+checked_string!(
+    /// A target group's ARN.
+    TargetGroupArn,
+    "a target group ARN such as arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/NAME/0123456789abcdef",
+    |s| match Arn::parse(s) {
+        Some(arn) => arn.service == "elasticloadbalancing"
+            && arn.account.parse::<AccountId>().is_ok()
+            && arn.resource.strip_prefix("targetgroup/").is_some_and(|rest| {
+                matches!(rest.split_once('/'), Some((name, id)) if !name.is_empty() && !id.is_empty() && !id.contains('/'))
+            }),
+        None => false,
+    }
+);
+
+impl TargetGroupArn {
+    /// The account and region that the target group is in.
+    pub fn account_and_region(&self) -> (&str, &str) {
+        // Invariant: the string parsed as an ARN when it was made.
+        let arn = Arn::parse(&self.0);
+        arn.map_or(("", ""), |arn| (arn.account, arn.region))
+    }
+}
+
+checked_string!(
+    /// What RegisterTargets takes as `AvailabilityZone`: a zone's name or `all`.
+    Zone,
+    "an Availability Zone such as eu-west-1a, or 'all'",
+    |s| s == "all"
+        || (s.len() <= 32
+            && s.contains('-')
+            && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'))
+);
+
+/// A TCP or UDP port, 1 to 65,535.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Port(u16);
+
+impl Port {
+    /// The number, as the SDK's models take it.
+    pub fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl TryFrom<u32> for Port {
+    type Error = Malformed;
+    fn try_from(given: u32) -> Result<Self, Malformed> {
+        match u16::try_from(given) {
+            Ok(port) if port > 0 => Ok(Self(port)),
+            _ => Err(Malformed::new(&given.to_string(), "a port from 1 to 65535")),
+        }
+    }
+}
+
+impl From<Port> for u32 {
+    fn from(port: Port) -> u32 {
+        u32::from(port.0)
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// One target as a target group tells them apart: what is registered and on which port.
+///
+/// The zone is no part of the identity: the same address on the same port is one target.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetId {
+    /// An IP address or an instance id, as the target group's type wants it.
+    pub id: String,
+    /// The port that traffic is sent to; DeregisterTargets without it does nothing to a target that was added with one.
+    pub port: Port,
+}
+
+impl TargetId {
+    /// The target for an address on a port.
+    pub fn ip(address: IpAddr, port: Port) -> Self {
+        Self { id: address.to_string(), port }
+    }
+}
+
+impl fmt::Display for TargetId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id.contains(':') {
+            true => write!(out, "[{}]:{}", self.id, self.port),
+            false => write!(out, "{}:{}", self.id, self.port),
+        }
+    }
+}
+
+impl FromStr for TargetId {
+    type Err = Malformed;
+    fn from_str(given: &str) -> Result<Self, Malformed> {
+        let malformed = || Malformed::new(given, "a target such as 10.0.1.10:443");
+        let (id, port) = given.rsplit_once(':').ok_or_else(malformed)?;
+        let port = port.parse::<u32>().map_err(|_| malformed())?;
+        let id = id.trim_start_matches('[').trim_end_matches(']');
+        if id.is_empty() {
+            return Err(malformed());
+        }
+        Ok(Self { id: id.to_owned(), port: Port::try_from(port).map_err(|_| malformed())? })
+    }
+}
+
+impl Serialize for TargetId {
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TargetId {
+    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        String::deserialize(input)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// An ARN's parts, borrowed from it: `arn:partition:service:region:account:resource`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arn<'a> {
+    /// `elasticloadbalancing`, `lambda`, …
+    pub service: &'a str,
+    /// Empty for global services.
+    pub region: &'a str,
+    /// Empty where the service's ARNs name none.
+    pub account: &'a str,
+    /// All that follows the account, colons included.
+    pub resource: &'a str,
+}
+
+impl<'a> Arn<'a> {
+    /// The parts of `text`, or nothing if it isn't an ARN.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        let (arn, partition) = (parts.next()?, parts.next()?);
+        let (service, region, account) = (parts.next()?, parts.next()?, parts.next()?);
+        let resource = parts.next()?;
+        (arn == "arn" && partition.starts_with("aws") && !service.is_empty() && !resource.is_empty()).then_some(Self {
+            service,
+            region,
+            account,
+            resource,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_aws_parse_or_say_what_they_should_be() {
+        assert!("vpce-0a1b2c3d4e5f67890".parse::<VpcEndpointId>().is_ok());
+        assert!("vpce-1a2b3c4d".parse::<VpcEndpointId>().is_ok());
+        for wrong in
+            ["", "vpce-", "vpc-0a1b2c3d4e5f67890", "vpce-0A1b2c3d4e5f67890", "vpce-0a1b2c3d4e5f6789", "vpce-1a2b3c4d\n"]
+        {
+            let error = wrong.parse::<VpcEndpointId>().unwrap_err();
+            assert_eq!(error.to_string(), format!("'{wrong}' is not a VPC endpoint id such as vpce-0a1b2c3d4e5f67890"));
+        }
+        let arn = "arn:aws-cn:elasticloadbalancing:cn-north-1:111122223333:targetgroup/web/0123456789abcdef";
+        let parsed = arn.parse::<TargetGroupArn>().unwrap();
+        assert_eq!(parsed.account_and_region(), ("111122223333", "cn-north-1"));
+        for wrong in [
+            "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/net/web/0123456789abcdef",
+            "arn:aws:elasticloadbalancing:eu-west-1:1111:targetgroup/web/0123456789abcdef",
+            "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web",
+            "targetgroup/web/0123456789abcdef",
+        ] {
+            assert!(wrong.parse::<TargetGroupArn>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_1_to_65535() {
+        assert!(Port::try_from(1).is_ok() && Port::try_from(65_535).is_ok());
+        assert!(Port::try_from(0).is_err() && Port::try_from(70_000).is_err());
+    }
+
+    #[test]
+    fn a_target_reads_back_as_it_is_printed() {
+        for text in ["10.0.1.10:443", "[fd00::1]:443", "i-0a1b2c3d4e5f67890:8084"] {
+            assert_eq!(text.parse::<TargetId>().unwrap().to_string(), text);
+        }
+        for wrong in ["10.0.1.10", ":443", "10.0.1.10:0", "10.0.1.10:x"] {
+            assert!(wrong.parse::<TargetId>().is_err(), "{wrong}");
+        }
+    }
+}
