@@ -14,9 +14,13 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Starts logging and metrics for `function`; call it once. `LOG_LEVEL` is a `tracing` filter, `info` by default.
+    /// Starts logging and metrics for `function`; call it once. `LOG_LEVEL` is a level or a
+    /// `tracing` filter, `info` by default.
     pub fn start(function: &'static str) -> Result<Self, metrics_cloudwatch_embedded::Error> {
-        let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
+        let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "info".into());
+        // The runtime logs the answer's error too, which `entry` has logged already.
+        let filter = EnvFilter::try_new(format!("{level},lambda_runtime::layers=off"));
+        let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
         tracing_subscriber::fmt()
             .json()
             .flatten_event(true)

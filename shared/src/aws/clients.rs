@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, SdkConfig};
 
 pub use super::dynamodb::DynamoTable;
 #[cfg(feature = "ec2")]
@@ -30,9 +30,12 @@ pub async fn load() -> SdkConfig {
         .operation_attempt_timeout(Duration::from_secs(ATTEMPT_SECONDS_MAX))
         .operation_timeout(Duration::from_secs(CALL_SECONDS_MAX))
         .build();
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
-        .timeout_config(timeouts)
-        .load()
-        .await
+        .timeout_config(timeouts);
+    // CloudTrail then shows which calls were Foregate's.
+    match AppName::new("foregate") {
+        Ok(name) => loader.app_name(name).load().await,
+        Err(_) => loader.load().await,
+    }
 }

@@ -1,0 +1,66 @@
+# One way to run each thing. `make help` lists them.
+
+# One cache of built crates for all checkouts: the AWS SDK's are slow to build.
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/foregate/target
+BINARIES := $(CARGO_TARGET_DIR)/debug
+CLOUD := .venv/bin/python tests/local_cloud/cloud.py
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list what there is
+	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+.PHONY: demo
+demo: build .venv ## show the main job on a local cloud of its own, from nothing to the end
+	@trap '$(CLOUD) down --dir .local/demo' EXIT; \
+	$(CLOUD) up --dir .local/demo --binaries $(BINARIES); \
+	. .local/demo/env; $(BINARIES)/demo
+
+.PHONY: up
+up: build .venv ## start the local cloud and deploy template.yaml to it; then: . .local/env
+	@$(CLOUD) up --dir .local --binaries $(BINARIES)
+
+.PHONY: down
+down: .venv ## end the local cloud
+	@$(CLOUD) down --dir .local
+
+.PHONY: test
+test: lint build ## everything: lint, unit tests, and the deployed functions on a local cloud of their own
+	@trap '$(CLOUD) down --dir .local/test' EXIT; \
+	$(CLOUD) up --dir .local/test --binaries $(BINARIES); \
+	. .local/test/env; cargo test --workspace --locked
+
+.PHONY: unit
+unit: ## the tests that need no local cloud
+	cargo test --workspace --locked --lib --bins --test house --test simulation --test template
+
+.PHONY: lint
+lint: .venv ## formatting, clippy, cfn-lint
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	.venv/bin/cfn-lint template.yaml
+
+# Always the whole workspace: with a part of it, cargo would choose other features for shared crates and build the SDK
+# a second time.
+.PHONY: build
+build: ## build everything
+	@echo "building into $(CARGO_TARGET_DIR) (the first time takes minutes: the AWS SDK is large)"
+	cargo build --workspace --locked
+
+.PHONY: bench
+bench: ## what the performance figures in README come from
+	cargo bench --workspace --locked
+
+.venv: requirements.txt
+	@echo "installing the local cloud's Python packages into .venv"
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch .venv
+
+.PHONY: pin
+pin: ## pin anew what requirements.in asks for
+	rm -rf .local/pin && python3 -m venv .local/pin
+	.local/pin/bin/pip install --quiet -r requirements.in
+	{ echo "# Made by make pin from requirements.in."; .local/pin/bin/pip freeze; } > requirements.txt

@@ -1,0 +1,311 @@
+"""The local cloud: `up` starts ministack and moto, deploys template.yaml as it is and writes DIR/env; `down` ends them.
+
+Ports are whatever is free, so that two checkouts can run side by side. All that `up` starts is in DIR/state.json, by
+process group; a failed or interrupted start ends what it began.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import pathlib
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+
+import boto3
+from botocore.exceptions import ClientError
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+STACK = "foregate"
+PREFIX = "foregate"
+BUCKET = "foregate-artifacts"
+START_SECONDS_MAX = 60
+DEPLOY_SECONDS_MAX = 180
+STOP_SECONDS_MAX = 10
+
+# Which service's calls go to moto; all others go to ministack. The names are those that the SDKs derive.
+MOTO_SERVICES = ["EC2", "ELASTIC_LOAD_BALANCING_V2", "AUTO_SCALING", "API_GATEWAY"]
+
+
+class Failed(Exception):
+    """Something that the reader can act on."""
+
+
+def say(text):
+    print(f"local cloud: {text}", flush=True)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for(what, seconds_max, check):
+    """Polls `check` until it answers something true; its answer."""
+    end = time.monotonic() + seconds_max
+    while True:
+        answer = check()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise Failed(f"{what} did not come about in {seconds_max} s")
+        time.sleep(0.1)
+
+
+class Cloud:
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory).resolve()
+        self.state_file = self.directory / "state.json"
+
+    # ---- processes ----
+
+    def start(self, name, command, environment):
+        log = self.directory / f"{name}.log"
+        with open(log, "wb") as output:
+            process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                cwd=self.directory,
+                start_new_session=True,
+            )
+        # With its start time, so that another process that got its number later is never taken for it.
+        self.remember(name, {"pid": process.pid, "started": started(process.pid)})
+        return process
+
+    def remember(self, name, value):
+        state = self.state()
+        state[name] = value
+        self.state_file.write_text(json.dumps(state, indent=1))
+
+    def state(self):
+        return json.loads(self.state_file.read_text()) if self.state_file.exists() else {}
+
+    def down(self):
+        groups = [
+            entry["pid"]
+            for entry in self.state().values()
+            if entry["started"] is not None and started(entry["pid"]) == entry["started"]
+        ]
+        for sent in (signal.SIGTERM, signal.SIGKILL):
+            for group in groups:
+                try:
+                    os.killpg(group, sent)
+                except ProcessLookupError:
+                    pass
+            try:
+                wait_for("the end", STOP_SECONDS_MAX, lambda: not any(alive(group) for group in groups))
+                break
+            except Failed:
+                continue
+        self.state_file.unlink(missing_ok=True)
+        (self.directory / "env").unlink(missing_ok=True)
+        return len(groups)
+
+    # ---- up ----
+
+    def up(self, binaries):
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if self.down():
+            say("ended the one that was running here")
+        # A caller that goes away (Ctrl-C, a closed terminal) must not leave servers behind.
+        for sent in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(sent, lambda *_: sys.exit(1))
+        began = time.monotonic()
+        try:
+            self.start_servers()
+            self.deploy(binaries)
+        except BaseException:
+            self.down()
+            raise
+        say(f"up after {time.monotonic() - began:.1f} s; settings: . {self.shown(self.directory / 'env')}")
+
+    def shown(self, path):
+        return os.path.relpath(path)
+
+    def start_servers(self):
+        self.ports = {"ministack": free_port(), "moto": free_port()}
+        self.urls = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
+        self.endpoints = {
+            "AWS_ENDPOINT_URL": self.urls["ministack"],
+            **{f"AWS_ENDPOINT_URL_{service}": self.urls["moto"] for service in MOTO_SERVICES},
+        }
+        self.client_settings = {
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            **self.endpoints,
+        }
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        temporary = self.directory / "tmp"
+        temporary.mkdir(exist_ok=True)
+        environment = {**outside, **self.client_settings, "TMPDIR": str(temporary)}
+        host = f"127.0.0.1:{self.ports['ministack']}"
+        ministack = {
+            **environment,
+            "GATEWAY_PORT": str(self.ports["ministack"]),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "IOT_MTLS_ENABLED": "0",  # it would listen on a fixed port
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "MINISTACK_REGION": REGION,
+            "FOREGATE_RESPONSE_HOSTS": host,
+        }
+        moto = str(ROOT / "tests" / "local_cloud" / "moto_aws.py")
+        processes = {
+            "ministack": self.start("ministack", [sys.executable, "-m", "ministack"], ministack),
+            "moto": self.start("moto", [sys.executable, moto, "--port", str(self.ports["moto"])], environment),
+        }
+        for name, process in processes.items():
+            wait_for(f"{name} (log: {self.shown(self.directory / name)}.log)", START_SECONDS_MAX, lambda: self.answers(name, process))
+            say(f"{name} answers on {self.urls[name]}")
+
+    def answers(self, name, process):
+        if process.poll() is not None:
+            raise Failed(f"{name} ended at once: see {self.shown(self.directory / name)}.log")
+        path = {"ministack": "/_ministack/health", "moto": "/moto-api/data.json"}[name]
+        try:
+            with urllib.request.urlopen(self.urls[name] + path, timeout=2):
+                return True
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+
+    def client(self, service):
+        session = boto3.Session("local", "local", region_name=REGION)
+        return session.client(service, endpoint_url=self.urls["ministack"])
+
+    def deploy(self, binaries):
+        template = self.package((ROOT / "template.yaml").read_text(), pathlib.Path(binaries))
+        (self.directory / "packaged.yaml").write_text(template)
+        cloudformation = self.client("cloudformation")
+        cloudformation.create_stack(
+            StackName=STACK,
+            TemplateBody=template,
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Parameters=[
+                {"ParameterKey": "Prefix", "ParameterValue": PREFIX},
+                {"ParameterKey": "Architecture", "ParameterValue": "x86_64"},
+            ],
+        )
+
+        def settled():
+            stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+            return stack if not stack["StackStatus"].endswith("_IN_PROGRESS") else None
+
+        stack = wait_for(f"the stack {STACK}", DEPLOY_SECONDS_MAX, settled)
+        if stack["StackStatus"] != "CREATE_COMPLETE":
+            events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+            reasons = [
+                f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
+                for event in events
+                if event["ResourceStatus"].endswith("_FAILED")
+            ]
+            raise Failed("the stack ended as " + "; ".join([stack["StackStatus"], *reasons]))
+        self.write_environment({one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]})
+        say(f"deployed template.yaml as stack {STACK}")
+
+    def package(self, template, binaries):
+        """Puts each function's binary into the bucket and points its CodeUri there, as `sam package` does. Nothing else
+        of the template changes."""
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+        def upload(match):
+            name = match.group(2).rsplit("/", 1)[-1]
+            code = zip_binary(binaries / name, self.directory / "tmp")
+            key = f"{name}-{hashlib.sha256(code).hexdigest()[:16]}.zip"
+            s3.put_object(Bucket=BUCKET, Key=key, Body=code)
+            return f"{match.group(1)}s3://{BUCKET}/{key}"
+
+        return re.sub(r"(?m)^(\s+CodeUri: )(\S+)", upload, template)
+
+    def write_environment(self, outputs):
+        settings = {
+            **self.client_settings,
+            "PREFIX": PREFIX,
+            "STACK_NAME": STACK,
+            "FOREGATE_TABLE": outputs["TableName"],
+            "FOREGATE_BUS": outputs["BusName"],
+            "FOREGATE_QUEUE_URL": outputs["BindingsQueueUrl"],
+            "BINDINGS_FUNCTION": outputs["BindingsFunctionName"],
+            "BINDINGS_SERVICE_TOKEN": outputs["BindingsServiceToken"],
+            "BINDINGS_DEAD_LETTERS_URL": outputs["BindingsDeadLettersUrl"],
+            "MOTO_URL": self.urls["moto"],
+            "LOCAL_CLOUD_DIR": str(self.directory),
+        }
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()]
+        (self.directory / "env").write_text("".join(lines))
+
+
+def started(pid):
+    """When the process began, in clock ticks since the machine did; None when there is none."""
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
+    except OSError:
+        return None
+
+
+def alive(group):
+    """Whether any process of the group runs; reaps those that are our own children."""
+    try:
+        os.waitpid(-group, os.WNOHANG)
+    except ChildProcessError:
+        pass
+    try:
+        os.killpg(group, 0)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def zip_binary(binary, temporary):
+    """A zip with the binary as `bootstrap`, without its debug information."""
+    if not binary.exists():
+        raise Failed(f"{binary} is not there: run make build")
+    stripped = temporary / f"{binary.name}.stripped"
+    subprocess.run(["strip", "-o", str(stripped), str(binary)], check=True)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(entry, stripped.read_bytes())
+    stripped.unlink()
+    return buffer.getvalue()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("verb", choices=["up", "down"])
+    parser.add_argument("--dir", default=".local", help="where state and logs are kept")
+    parser.add_argument("--binaries", help="where cargo puts binaries")
+    arguments = parser.parse_args()
+    cloud = Cloud(arguments.dir)
+    try:
+        if arguments.verb == "up":
+            cloud.up(arguments.binaries)
+        else:
+            say("down" if cloud.down() else "nothing was running")
+    except (Failed, ClientError) as error:
+        sys.exit(f"local cloud: {error}")
+
+
+if __name__ == "__main__":
+    main()

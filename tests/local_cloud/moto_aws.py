@@ -1,0 +1,418 @@
+"""moto's server, patched towards AWS where it is laxer than AWS's documentation.
+
+Each patch says what AWS does and where AWS says so. Nothing here knows Foregate. Besides AWS's own APIs there are a few
+routes under /local-cloud/ for what no API of AWS's can do: setting a target's health, replacing an endpoint's
+interface, and listing the calls that an application (by the SDK's `app/NAME` in its user agent) has made.
+"""
+
+import argparse
+import io
+import ipaddress
+import json
+import os
+import threading
+import time
+from urllib.parse import parse_qs
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.exceptions import InvalidParameterValueError
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.vpcs import VPCBackend
+from moto.elbv2 import models as elb
+from moto.elbv2.exceptions import ELBClientError, TargetGroupNotFoundError
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import run_simple
+
+HEALTHY_AFTER_SECONDS = float(os.environ.get("LOCAL_CLOUD_HEALTHY_AFTER_SECONDS", "0"))
+LOCK = threading.RLock()
+
+
+# ---- EC2: interface endpoints ----------------------------------------------------------------------------------------
+
+
+def add_interface(backend, subnet_id, groups, description, interface_type):
+    """A requester-managed interface with an address of its subnet.
+
+    AWS: "Requester-managed network interfaces" (VPC user guide); an endpoint network interface is "assigned a private IP
+    address from the IP address range of your subnet" (AWS PrivateLink guide, "Access an AWS service using an interface
+    VPC endpoint").
+    """
+    subnet = backend.get_subnet(subnet_id)
+    # The first four addresses of a subnet are AWS's own (VPC user guide, "Subnet CIDR blocks").
+    reserved = set(list(ipaddress.ip_network(subnet.cidr_block).hosts())[:3])
+    address = subnet.get_available_subnet_ip(None)
+    while ipaddress.ip_address(address) in reserved:
+        address = subnet.get_available_subnet_ip(None)
+    interface = backend.create_network_interface(subnet, address, group_ids=groups, description=description)
+    interface.interface_type = interface_type
+    interface.requester_managed = True
+    interface.status = "in-use"
+    return interface
+
+
+def drop_interface(backend, interface_id):
+    # The address is not given back: AWS hands out a subnet's addresses anew only when it must.
+    backend.enis.pop(interface_id, None)
+
+
+def endpoint_interface(backend, endpoint, subnet_id):
+    description = f"VPC Endpoint Interface {endpoint.id}"
+    interface = add_interface(backend, subnet_id, endpoint.security_group_ids or None, description, "vpc_endpoint")
+    endpoint.network_interface_ids.append(interface.id)
+
+
+def is_interface_endpoint(endpoint):
+    return (endpoint.vpc_endpoint_type or "").lower() == "interface"
+
+
+def patch_create_vpc_endpoint():
+    """moto gives an endpoint's interfaces addresses outside their subnets, no description and the type `interface`."""
+    original = VPCBackend.create_vpc_endpoint
+
+    def create_vpc_endpoint(self, *args, **kwargs):
+        with LOCK:
+            endpoint = original(self, *args, **kwargs)
+            if is_interface_endpoint(endpoint):
+                for interface_id in endpoint.network_interface_ids:
+                    drop_interface(self, interface_id)
+                endpoint.network_interface_ids = []
+                for subnet_id in endpoint.subnet_ids or []:
+                    endpoint_interface(self, endpoint, subnet_id)
+            return endpoint
+
+    VPCBackend.create_vpc_endpoint = create_vpc_endpoint
+
+
+def patch_modify_vpc_endpoint():
+    """AWS makes an interface in each subnet that is added and deletes that of each one removed (EC2 API reference,
+    ModifyVpcEndpoint, AddSubnetIds and RemoveSubnetIds); moto's interfaces never change."""
+    original = VPCBackend.modify_vpc_endpoint
+
+    def modify_vpc_endpoint(self, vpc_id, **kwargs):
+        with LOCK:
+            original(self, vpc_id=vpc_id, **kwargs)
+            endpoint = self.vpc_end_points[vpc_id]
+            if not is_interface_endpoint(endpoint):
+                return
+            interfaces = [self.enis[one] for one in endpoint.network_interface_ids if one in self.enis]
+            for interface in [one for one in interfaces if one.subnet.id not in endpoint.subnet_ids]:
+                endpoint.network_interface_ids.remove(interface.id)
+                drop_interface(self, interface.id)
+            present = {self.enis[one].subnet.id for one in endpoint.network_interface_ids}
+            for subnet_id in [one for one in endpoint.subnet_ids if one not in present]:
+                endpoint_interface(self, endpoint, subnet_id)
+
+    VPCBackend.modify_vpc_endpoint = modify_vpc_endpoint
+
+
+def patch_delete_vpc_endpoints():
+    """AWS forgets a deleted endpoint; moto describes it as `deleted` for ever (EC2 API reference, error code
+    InvalidVpcEndpointId.NotFound)."""
+    original = VPCBackend.delete_vpc_endpoints
+
+    def delete_vpc_endpoints(self, vpce_ids=None):
+        with LOCK:
+            original(self, vpce_ids=vpce_ids)
+            for endpoint_id in vpce_ids or []:
+                self.vpc_end_points.pop(endpoint_id, None)
+
+    VPCBackend.delete_vpc_endpoints = delete_vpc_endpoints
+
+
+def patch_interface_filters():
+    """DescribeNetworkInterfaces has more filters than moto, and refuses those that it doesn't know with
+    InvalidParameterValue, not with a fault of its own (EC2 API reference, DescribeNetworkInterfaces)."""
+    original = NetworkInterface.get_filter_value
+    more = {
+        "interface-type": lambda one: one.interface_type,
+        "requester-managed": lambda one: str(one.requester_managed).lower(),
+        "status": lambda one: one.status,
+    }
+
+    def get_filter_value(self, filter_name, method_name=None):
+        if filter_name in more:
+            return more[filter_name](self)
+        try:
+            return original(self, filter_name, method_name)
+        except NotImplementedError:
+            raise InvalidParameterValueError(filter_name) from None
+
+    NetworkInterface.get_filter_value = get_filter_value
+
+
+# ---- Elastic Load Balancing: targets ---------------------------------------------------------------------------------
+
+
+class InvalidTarget(ELBClientError):
+    code = "InvalidTarget"
+
+
+class ValidationError(ELBClientError):
+    code = "ValidationError"
+
+
+class TargetState:
+    """A target as DescribeTargetHealth tells it, with the zone that it was registered with."""
+
+    def __init__(self, group, target, state, reason=None, description=None):
+        zone = {"AvailabilityZone": target["AvailabilityZone"]} if "AvailabilityZone" in target else {}
+        self.target = {"Id": target["Id"], "Port": target["Port"], **zone}
+        self.health_check_port = group.health_check_port
+        self.target_health = {"State": state, "Reason": reason, "Description": description}
+
+
+def target_key(group, target):
+    return target["Id"], int(target.get("Port") or group.port)
+
+
+def check_target(group, target):
+    """What RegisterTargets refuses (Elastic Load Balancing API reference, TargetDescription and InvalidTarget): no IP
+    address; an address outside the subnets of the group's VPC without a zone; an instance that is not running."""
+    if group.target_type == "ip":
+        try:
+            address = ipaddress.ip_address(target["Id"])
+        except ValueError:
+            raise ValidationError(f"'{target['Id']}' is not a valid IPv4 address") from None
+        subnets = ec2_backends[group.account_id][group.region_name].subnets
+        inside = any(
+            address in ipaddress.ip_network(subnet.cidr_block)
+            for by_zone in subnets.values()
+            for subnet in by_zone.values()
+            if subnet.vpc_id == group.vpc_id
+        )
+        if not inside and not target.get("AvailabilityZone"):
+            raise InvalidTarget(
+                f"The IP address '{target['Id']}' is not within a range of addresses of the VPC, and has no "
+                "Availability Zone"
+            )
+    elif group.target_type == "instance":
+        instance = group.ec2_backend.get_instance_by_id(target["Id"])
+        if instance is None or instance.state != "running":
+            raise InvalidTarget(
+                f"The following targets are not in a running state and cannot be registered: '{target['Id']}'"
+            )
+
+
+def deregistration_delay_seconds(group):
+    return int(group.attributes.get("deregistration_delay.timeout_seconds", 300))
+
+
+def forget_drained(group):
+    now = time.monotonic()
+    for key in [key for key, target in group.targets.items() if target.get("drained", now + 1) <= now]:
+        del group.targets[key]
+
+
+def patch_targets():
+    """Targets are told apart by id and port; a refused batch registers none of its targets; deregistering an absent
+    target, or one on another port, succeeds and does nothing; a deregistered target drains for the deregistration delay
+    and is then gone; a registered one is `initial` at first, `unused` while nothing routes to the group (Elastic Load
+    Balancing: "Register targets", "Target health status", "Deregistration delay")."""
+
+    def register(self, targets):
+        with LOCK:
+            for target in targets:
+                check_target(self, target)
+            for target in targets:
+                key = target_key(self, target)
+                known = self.targets.get(key)
+                if known and "drained" not in known:
+                    continue
+                kept = {"Id": key[0], "Port": key[1], "since": time.monotonic()}
+                if target.get("AvailabilityZone"):
+                    kept["AvailabilityZone"] = target["AvailabilityZone"]
+                self.targets[key] = kept
+
+    def deregister(self, targets):
+        with LOCK:
+            for target in targets:
+                known = self.targets.get(target_key(self, target))
+                if known and "drained" not in known:
+                    known["drained"] = time.monotonic() + deregistration_delay_seconds(self)
+
+    def health_for(self, target, ec2_backend):
+        known = self.targets.get(target_key(self, target))
+        if known is None:
+            absent = {"Id": target["Id"], "Port": target_key(self, target)[1]}
+            return TargetState(self, absent, "unused", "Target.NotRegistered", "Target is not registered")
+        if "drained" in known:
+            description = "Target deregistration is in progress"
+            return TargetState(self, known, "draining", "Target.DeregistrationInProgress", description)
+        if not self.load_balancer_arns:
+            description = "Target group is not configured to receive traffic from the load balancer"
+            return TargetState(self, known, "unused", "Target.NotInUse", description)
+        if "health" in known:
+            return TargetState(self, known, *known["health"])
+        if time.monotonic() - known["since"] < HEALTHY_AFTER_SECONDS:
+            description = "Target registration is in progress"
+            return TargetState(self, known, "initial", "Elb.RegistrationInProgress", description)
+        return TargetState(self, known, "healthy")
+
+    def describe_target_health(self, target_group_arn, targets):
+        with LOCK:
+            group = self.target_groups.get(target_group_arn)
+            if group is None:
+                raise TargetGroupNotFoundError()
+            forget_drained(group)
+            return [group.health_for(one, self.ec2_backend) for one in targets or list(group.targets.values())]
+
+    elb.FakeTargetGroup.register = register
+    elb.FakeTargetGroup.deregister = deregister
+    elb.FakeTargetGroup.health_for = health_for
+    elb.ELBv2Backend.describe_target_health = describe_target_health
+
+
+def patch_target_group_attributes():
+    """`preserve_client_ip.enabled` is there for TCP, TLS, UDP and TCP_UDP, off by default for IP targets over TCP and
+    TLS and on otherwise (Network Load Balancer guide, "Client IP preservation")."""
+    original = elb.FakeTargetGroup.__init__
+
+    def __init__(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        if self.protocol in ("TCP", "TLS", "UDP", "TCP_UDP"):
+            off = self.target_type == "ip" and self.protocol in ("TCP", "TLS")
+            self.attributes["preserve_client_ip.enabled"] = "false" if off else "true"
+
+    elb.FakeTargetGroup.__init__ = __init__
+
+
+def patch_network_load_balancers():
+    """A Network Load Balancer's ARN reads `loadbalancer/net/NAME/ID`, and it has a network interface in each subnet with
+    the description `ELB net/NAME/ID` (Network Load Balancer guide, "Security groups": finding its interfaces)."""
+    original_create = elb.ELBv2Backend.create_load_balancer
+    original_delete = elb.ELBv2Backend.delete_load_balancer
+
+    def create_load_balancer(self, *args, **kwargs):
+        with LOCK:
+            balancer = original_create(self, *args, **kwargs)
+            if balancer.type == "network":
+                tags = self.tagging_service.get_tag_dict_for_resource(balancer.arn)
+                del self.load_balancers[balancer.arn]
+                balancer.arn = balancer.arn.replace(":loadbalancer/app/", ":loadbalancer/net/")
+                self.load_balancers[balancer.arn] = balancer
+                self.tagging_service.tag_resource(balancer.arn, [{"Key": k, "Value": v} for k, v in tags.items()])
+                description = "ELB " + balancer.arn.split(":loadbalancer/")[1]
+                for subnet in balancer.subnets:
+                    groups = balancer.security_groups or None
+                    add_interface(self.ec2_backend, subnet.id, groups, description, "network_load_balancer")
+            return balancer
+
+    def delete_load_balancer(self, arn):
+        with LOCK:
+            description = "ELB " + arn.split(":loadbalancer/")[-1]
+            enis = self.ec2_backend.enis
+            for interface_id in [one.id for one in enis.values() if one.description == description]:
+                drop_interface(self.ec2_backend, interface_id)
+            for group in self.target_groups.values():
+                group.load_balancer_arns = [one for one in group.load_balancer_arns if one != arn]
+            return original_delete(self, arn)
+
+    elb.ELBv2Backend.create_load_balancer = create_load_balancer
+    elb.ELBv2Backend.delete_load_balancer = delete_load_balancer
+
+
+# ---- what no API of AWS's can do -------------------------------------------------------------------------------------
+
+CALLS = []
+
+
+def set_target_health(wish):
+    """{"TargetGroupArn", "Id", "Port", "State", "Reason"?}; a State of null gives the target back to the clock."""
+    region = wish["TargetGroupArn"].split(":")[3]
+    with LOCK:
+        group = elb.elbv2_backends[DEFAULT_ACCOUNT_ID][region].target_groups[wish["TargetGroupArn"]]
+        target = group.targets[(wish["Id"], int(wish["Port"]))]
+        target.pop("health", None)
+        if wish.get("State"):
+            target["health"] = (wish["State"], wish.get("Reason"))
+    return {}
+
+
+def replace_endpoint_interface(wish):
+    """{"VpcEndpointId", "SubnetId", "Region"}: what AWS does on its own when an endpoint's interface fails."""
+    with LOCK:
+        backend = ec2_backends[DEFAULT_ACCOUNT_ID][wish["Region"]]
+        endpoint = backend.vpc_end_points[wish["VpcEndpointId"]]
+        for interface_id in list(endpoint.network_interface_ids):
+            if backend.enis[interface_id].subnet.id == wish["SubnetId"]:
+                endpoint.network_interface_ids.remove(interface_id)
+                drop_interface(backend, interface_id)
+        endpoint_interface(backend, endpoint, wish["SubnetId"])
+    return {}
+
+
+def set_interface_address(wish):
+    """{"NetworkInterfaceId", "PrivateIpAddress", "Region"}: null for an interface that has no address yet."""
+    with LOCK:
+        interface = ec2_backends[DEFAULT_ACCOUNT_ID][wish["Region"]].enis[wish["NetworkInterfaceId"]]
+        interface.private_ip_address = wish["PrivateIpAddress"]
+    return {}
+
+
+def list_calls(wish):
+    """{"Application"}: the calls that it has made, oldest first, as {"action", "arguments"}."""
+    with LOCK:
+        return {"calls": [call for call in CALLS if f"app/{wish['Application']}" in call["agent"]]}
+
+
+ROUTES = {
+    "/local-cloud/target-health": set_target_health,
+    "/local-cloud/replace-endpoint-interface": replace_endpoint_interface,
+    "/local-cloud/interface-address": set_interface_address,
+    "/local-cloud/calls": list_calls,
+}
+
+
+class LocalCloud:
+    """Notes each call, and answers the routes above."""
+
+    def __init__(self, application):
+        self.application = application
+
+    def __call__(self, environ, start_response):
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length) if length else b""
+        environ["wsgi.input"] = io.BytesIO(body)
+        route = ROUTES.get(environ["PATH_INFO"])
+        if route is None:
+            self.note(environ, body)
+            return self.application(environ, start_response)
+        try:
+            status, answer = "200 OK", route(json.loads(body or b"{}"))
+        except KeyError as error:
+            status, answer = "404 Not Found", {"missing": str(error)}
+        start_response(status, [("Content-Type", "application/json")])
+        return [json.dumps(answer).encode()]
+
+    @staticmethod
+    def note(environ, body):
+        form = parse_qs(body.decode("utf-8", "replace")) if body.startswith(b"Action=") or b"&Action=" in body else {}
+        if form:
+            arguments = {key: values[0] for key, values in form.items() if key not in ("Action", "Version")}
+            agent = f"{environ.get('HTTP_USER_AGENT', '')} {environ.get('HTTP_X_AMZ_USER_AGENT', '')}"
+            with LOCK:
+                CALLS.append({"action": form["Action"][0], "arguments": arguments, "agent": agent})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=int, required=True)
+    port = parser.parse_args().port
+    os.environ["MOTO_PORT"] = str(port)
+    for patch in (
+        patch_create_vpc_endpoint,
+        patch_modify_vpc_endpoint,
+        patch_delete_vpc_endpoints,
+        patch_interface_filters,
+        patch_targets,
+        patch_target_group_attributes,
+        patch_network_load_balancers,
+    ):
+        patch()
+    application = LocalCloud(DomainDispatcherApplication(create_backend_app))
+    run_simple("127.0.0.1", port, application, threaded=True, request_handler=MotoRequestHandler)
+
+
+if __name__ == "__main__":
+    main()
