@@ -34,7 +34,7 @@ test: lint build ## everything: lint, unit tests, and the deployed functions on 
 
 .PHONY: unit
 unit: ## the tests that need no local cloud
-	cargo test --workspace --locked --lib --bins --test house --test simulation --test template
+	cargo test --workspace --locked --lib --bins --test house --test simulation
 
 .PHONY: lint
 lint: .venv ## formatting, clippy, cfn-lint

@@ -215,6 +215,23 @@ impl<'de> Deserialize<'de> for TargetId {
     }
 }
 
+/// A target's state, as DescribeTargetHealth tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Registration or the first health checks are under way.
+    Initial,
+    /// It passes its health checks.
+    Healthy,
+    /// It fails its health checks.
+    Unhealthy,
+    /// It is registered, and nothing routes to the group, or to its zone.
+    Unused,
+    /// It was deregistered and finishes what it has.
+    Draining,
+    /// Health checks are switched off.
+    Unavailable,
+}
+
 /// An ARN's parts, borrowed from it: `arn:partition:service:region:account:resource`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arn<'a> {

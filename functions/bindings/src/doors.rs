@@ -233,7 +233,7 @@ async fn sync<W: World>(world: &W, shift: &Shift, binding: Binding) -> Result<Va
 }
 
 /// What `sync` would do now, changing nothing.
-async fn dry_run<W: World>(world: &W, binding: Binding) -> Result<Value, Error> {
+async fn dry_run<W: World>(world: &W, mut binding: Binding) -> Result<Value, Error> {
     let group = binding.spec.sink.target_group();
     let sink = observe::sink(world.target_groups(), &group.arn).await?;
     let sink =
@@ -253,6 +253,7 @@ async fn dry_run<W: World>(world: &W, binding: Binding) -> Result<Value, Error> 
         targets_max: reconcile::TARGETS_MAX,
         now_seconds: world.now_seconds(),
     });
+    binding.addresses = source.addresses.iter().map(ToString::to_string).collect();
     let mut answer = report::answer(&binding);
     answer["status"] = json!("PLANNED");
     answer["plan"] = json!(plan.to_string());

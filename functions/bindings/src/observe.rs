@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use shared::aws::{Cause, Health, Network, TargetGroups, TargetType, VpcEndpoint};
+use shared::aws::{Cause, Network, TargetGroups, TargetType, VpcEndpoint};
 use shared::error::Error;
-use shared::types::{InterfaceId, TargetGroupArn, TargetId, VpcEndpointId};
+use shared::types::{Health, InterfaceId, TargetGroupArn, TargetId, VpcEndpointId};
 
 use crate::plan::Answer;
 use crate::record::SinkFacts;

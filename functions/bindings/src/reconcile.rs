@@ -112,6 +112,8 @@ impl<'a, W: World> Bench<'a, W> {
             }
         };
         let told = report::tell(self.world, &before, &outcome).await;
+        // The ledger first: a binding that is written off as deleted must not leave claims behind.
+        self.lease.save(&self.registry).await?;
         if record.value != before {
             self.registry.put(&mut record).await?;
         }

@@ -152,6 +152,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_write_is_conditional_on_the_version_that_it_replaces() {
+        assert_eq!(DynamoTable::condition(0), ("attribute_not_exists(pk)", None));
+        let version = Some(AttributeValue::N("7".into()));
+        assert_eq!(DynamoTable::condition(7), ("version = :version", version));
+    }
+
+    #[test]
     fn an_item_reads_back_as_it_was_written() {
         let key = |sort: &str| ItemKey { partition: "BINDING".into(), sort: sort.into() };
         for (source, expires_at_seconds) in [(None, None), (Some(key("vpce-1")), Some(7))] {

@@ -4,12 +4,17 @@ use aws_config::SdkConfig;
 use aws_sdk_ec2::types::{NetworkInterface, VpcEndpoint as SdkVpcEndpoint};
 
 use super::sdk::failed;
-use super::{Answer, Cause, Interface, Network, VpcEndpoint};
+use super::{Answer, AwsError, Cause, Interface, Network, VpcEndpoint};
 use crate::types::{InterfaceId, VpcEndpointId};
 
 /// How many ids one DescribeNetworkInterfaces is asked for. EC2 takes up to 1,000 and advises fewer; an endpoint has
 /// one interface for each zone.
 const IDS_MAX: usize = 200;
+
+/// How many pages of one such call are followed. Beside ids EC2 takes no `MaxResults`, so that one page is the rule; a
+/// part of the interfaces must not pass for all of them.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html>
+const PAGES_MAX: usize = 20;
 
 /// EC2 in the function's account and region.
 #[derive(Clone, Debug)]
@@ -37,13 +42,28 @@ impl Network for Ec2 {
     async fn interfaces(&self, ids: &[InterfaceId]) -> Answer<Vec<Interface>> {
         let mut interfaces = Vec::new();
         for chunk in ids.chunks(IDS_MAX) {
-            // Asked for by id, EC2 answers in one page.
             let chunk: Vec<String> = chunk.iter().map(ToString::to_string).collect();
-            let call = self.client.describe_network_interfaces().set_network_interface_ids(Some(chunk.clone()));
-            let answer = call.send().await.map_err(|e| failed("DescribeNetworkInterfaces", &chunk.join(", "), e))?;
-            interfaces.extend(answer.network_interfaces().iter().filter_map(read_interface));
+            self.pages_of(chunk, &mut interfaces).await?;
         }
         Ok(interfaces)
+    }
+}
+
+impl Ec2 {
+    async fn pages_of(&self, ids: Vec<String>, interfaces: &mut Vec<Interface>) -> Answer<()> {
+        const OPERATION: &str = "DescribeNetworkInterfaces";
+        let subject = ids.join(", ");
+        let call = self.client.describe_network_interfaces().set_network_interface_ids(Some(ids));
+        let mut pages = call.into_paginator().send();
+        for _ in 0..PAGES_MAX {
+            let Some(page) = pages.next().await else {
+                return Ok(());
+            };
+            let page = page.map_err(|e| failed(OPERATION, &subject, e))?;
+            interfaces.extend(page.network_interfaces().iter().filter_map(read_interface));
+        }
+        let message = format!("{PAGES_MAX} pages were not all");
+        Err(AwsError { operation: OPERATION, subject, cause: Cause::Unavailable, code: String::new(), message })
     }
 }
 

@@ -7,8 +7,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 
 use super::sdk::failed;
-use super::{Answer, Cause, Health, Target, TargetGroup, TargetGroups, TargetType};
-use crate::types::{Port, TargetGroupArn, TargetId, Zone};
+use super::{Answer, Cause, Target, TargetGroup, TargetGroups, TargetType};
+use crate::types::{Health, Port, TargetGroupArn, TargetId, Zone};
 
 /// Elastic Load Balancing in the function's account and region.
 #[derive(Clone, Debug)]

@@ -49,3 +49,21 @@ impl Bus for EventBus {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_config::BehaviorVersion;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_goes_out_under_foregates_name() {
+        let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+        let event = OwnEvent { detail_type: "Binding Changed", resources: vec!["a".into()], detail: json!({"n": 1}) };
+        let entry = EventBus::new(&config, "foregate").entry(&event);
+        assert_eq!((entry.source(), entry.event_bus_name()), (Some("foregate"), Some("foregate")));
+        assert_eq!((entry.detail_type(), entry.detail()), (Some("Binding Changed"), Some(r#"{"n":1}"#)));
+        assert_eq!(entry.resources(), ["a"]);
+    }
+}

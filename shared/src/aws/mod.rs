@@ -23,7 +23,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 pub use error::{AwsError, Cause};
 use serde_json::Value;
 
-use crate::types::{InterfaceId, Port, TargetGroupArn, TargetId, VpcEndpointId, Zone};
+use crate::types::{Health, InterfaceId, Port, TargetGroupArn, TargetId, VpcEndpointId, Zone};
 
 /// What a call answers.
 pub type Answer<T> = Result<T, AwsError>;
@@ -92,23 +92,6 @@ pub struct TargetGroup {
     pub port: Option<Port>,
     /// Whether its IP targets are IPv6 addresses.
     pub is_ipv6: bool,
-}
-
-/// A target's state, as DescribeTargetHealth tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// Registration or the first health checks are under way.
-    Initial,
-    /// It passes its health checks.
-    Healthy,
-    /// It fails its health checks.
-    Unhealthy,
-    /// It is registered, and nothing routes to the group, or to its zone.
-    Unused,
-    /// It was deregistered and finishes what it has.
-    Draining,
-    /// Health checks are switched off.
-    Unavailable,
 }
 
 /// A target of a target group and its state.

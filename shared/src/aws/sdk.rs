@@ -1,21 +1,23 @@
 //! From the SDK's errors to ours: every adapter's calls fail the same way.
 
+use std::error::Error;
+
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use super::{AwsError, Cause};
 
 /// The error of a call of `operation` on `subject`.
-pub(super) fn failed<E, R>(operation: &'static str, subject: &str, error: SdkError<E, R>) -> AwsError
+pub(super) fn failed<E>(operation: &'static str, subject: &str, error: SdkError<E>) -> AwsError
 where
-    E: ProvideErrorMetadata,
+    E: ProvideErrorMetadata + Error + 'static,
 {
     let subject = subject.to_owned();
-    let unanswered = |message: &str| AwsError {
+    let unanswered = |what: &str| AwsError {
         operation,
         subject: subject.clone(),
         cause: Cause::Unavailable,
         code: String::new(),
-        message: message.to_owned(),
+        message: format!("{what}: {}", root_of(&error)),
     };
     match &error {
         SdkError::ServiceError(answer) => {
@@ -23,7 +25,7 @@ where
             AwsError {
                 operation,
                 subject,
-                cause: code.map_or(Cause::Unavailable, Cause::of_code),
+                cause: cause_of(code, answer.raw().status().as_u16()),
                 code: code.unwrap_or_default().to_owned(),
                 message: message.unwrap_or("AWS gave no reason").to_owned(),
             }
@@ -35,6 +37,26 @@ where
     }
 }
 
+/// What the code says, or the status where the code is none that Foregate knows: a fault on AWS's side must not pass
+/// for a refusal, for which somebody's target would be blamed.
+fn cause_of(code: Option<&str>, status: u16) -> Cause {
+    match (code.map(Cause::of_code), status) {
+        (Some(cause), _) if cause != Cause::Refused => cause,
+        (_, 429) => Cause::Throttled,
+        (Some(cause), 400..500) => cause,
+        _ => Cause::Unavailable,
+    }
+}
+
+/// The innermost error: "connection refused" rather than "dispatch failure".
+fn root_of(error: &dyn Error) -> String {
+    let mut root = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    root.to_string()
+}
+
 /// A batch of which AWS took only a part.
 pub(super) fn partly_refused(operation: &'static str, subject: &str, code: &str, message: &str) -> AwsError {
     let cause = match Cause::of_code(code) {
@@ -42,4 +64,48 @@ pub(super) fn partly_refused(operation: &'static str, subject: &str, code: &str,
         cause => cause,
     };
     AwsError { operation, subject: subject.to_owned(), cause, code: code.to_owned(), message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::config::http::HttpResponse;
+    use aws_sdk_dynamodb::error::{ConnectorError, ErrorMetadata};
+    use aws_sdk_dynamodb::operation::get_item::GetItemError;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_on_awss_side_is_no_refusal() {
+        for (code, status, cause) in [
+            (Some("InvalidTarget"), 400, Cause::Refused),
+            (Some("SomethingNew"), 400, Cause::Refused),
+            (Some("SomethingNew"), 500, Cause::Unavailable),
+            (Some("SomethingNew"), 429, Cause::Throttled),
+            (Some("Throttling"), 503, Cause::Throttled),
+            (Some("TargetGroupNotFound"), 400, Cause::NotFound),
+            (None, 502, Cause::Unavailable),
+            (None, 403, Cause::Unavailable),
+        ] {
+            assert_eq!(cause_of(code, status), cause, "{code:?} {status}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_got_no_answer_says_why_and_may_be_tried_again() {
+        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "connection refused");
+        let error: SdkError<GetItemError> = SdkError::dispatch_failure(ConnectorError::io(refused.into()));
+        let error = failed("GetItem", "binding-1", error);
+        assert!(error.cause.is_retryable());
+        let told = "failed to call GetItem on binding-1: AWS could not be reached: connection refused";
+        assert_eq!(error.to_string(), told);
+    }
+
+    #[test]
+    fn an_answer_keeps_its_code_and_its_words() {
+        let metadata = ErrorMetadata::builder().code("AccessDeniedException").message("no").build();
+        let response = HttpResponse::new(400.try_into().unwrap(), "".into());
+        let error = failed("GetItem", "binding-1", SdkError::service_error(GetItemError::generic(metadata), response));
+        assert_eq!((error.cause, error.code.as_str()), (Cause::Denied, "AccessDeniedException"));
+        assert_eq!(error.to_string(), "failed to call GetItem on binding-1: no (AccessDeniedException)");
+    }
 }

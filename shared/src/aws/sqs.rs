@@ -49,3 +49,19 @@ fn entry(n: usize, message: &Message) -> Result<SendMessageBatchRequestEntry, aw
         .delay_seconds(i32::try_from(delay_seconds).unwrap_or_default())
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_is_held_back_for_as_long_as_sqs_allows() {
+        for (asked, sent) in [(0, 0), (10, 10), (900, 900), (901, 900), (u32::MAX, 900)] {
+            let message = Message { body: json!({"a": 1}), delay_seconds: asked };
+            let entry = entry(3, &message).unwrap();
+            assert_eq!((entry.id(), entry.message_body(), entry.delay_seconds()), ("3", r#"{"a":1}"#, Some(sent)));
+        }
+    }
+}

@@ -13,8 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
-use shared::aws::Health;
-use shared::types::TargetId;
+use shared::types::{Health, TargetId};
 
 use crate::record::{BindingId, Claim, Ledger};
 use crate::spec::Options;

@@ -16,8 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
-use shared::aws::Health;
-use shared::types::TargetId;
+use shared::types::{Health, TargetId};
 
 use super::{Answer, Intent, Observed, Plan};
 use crate::record::Claim;

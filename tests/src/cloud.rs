@@ -1,0 +1,255 @@
+//! The local cloud, through AWS's own SDK; and the few routes of its wrapper for what no API of AWS's can do.
+
+use std::fmt;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use aws_config::BehaviorVersion;
+use aws_sdk_cloudformation::types::{Parameter, StackEvent};
+use aws_sdk_lambda::primitives::Blob;
+use serde_json::{Value, json};
+
+/// Clients of the local cloud and the names of what is deployed to it.
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    /// EC2.
+    pub ec2: aws_sdk_ec2::Client,
+    /// Elastic Load Balancing.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+    /// EventBridge.
+    pub events: aws_sdk_eventbridge::Client,
+    /// The queue of `bindings`.
+    pub queue_url: String,
+    /// Its dead letters.
+    pub dead_letters_url: String,
+    /// Foregate's bus.
+    pub bus: String,
+    /// The region.
+    pub region: String,
+    lambda: aws_sdk_lambda::Client,
+    cloudformation: aws_sdk_cloudformation::Client,
+    function: String,
+    service_token: String,
+    moto_url: String,
+    http: reqwest::Client,
+}
+
+/// How a function failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionError {
+    /// The contract's error type.
+    pub error_type: String,
+    /// What the user reads.
+    pub message: String,
+}
+
+impl fmt::Display for FunctionError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.error_type, self.message)
+    }
+}
+
+impl std::error::Error for FunctionError {}
+
+/// How a stack ended.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    /// `CREATE_COMPLETE`, `ROLLBACK_COMPLETE`, …
+    pub status: String,
+    /// Its outputs.
+    pub outputs: Vec<(String, String)>,
+    /// Why resources failed.
+    pub reasons: Vec<String>,
+}
+
+impl Stack {
+    /// An output's value.
+    pub fn output(&self, key: &str) -> Option<&str> {
+        self.outputs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+}
+
+const STACK_SECONDS_MAX: u64 = 60;
+
+fn setting(name: &str) -> Result<String> {
+    std::env::var(name)
+        .with_context(|| format!("{name} is not set: start the local cloud (make up), then `. .local/env`"))
+}
+
+impl Cloud {
+    /// Connects to the local cloud that the environment names.
+    pub async fn connect() -> Result<Self> {
+        let moto_url = setting("MOTO_URL")?;
+        let config = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
+        Ok(Self {
+            ec2: aws_sdk_ec2::Client::new(&config),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            events: aws_sdk_eventbridge::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            queue_url: setting("FOREGATE_QUEUE_URL")?,
+            dead_letters_url: setting("BINDINGS_DEAD_LETTERS_URL")?,
+            bus: setting("FOREGATE_BUS")?,
+            region: setting("AWS_REGION")?,
+            function: setting("BINDINGS_FUNCTION")?,
+            service_token: setting("BINDINGS_SERVICE_TOKEN")?,
+            moto_url,
+            http: reqwest::Client::new(),
+        })
+    }
+
+    /// Invokes `bindings` and waits for its answer.
+    pub async fn invoke(&self, payload: Value) -> Result<Result<Value, FunctionError>> {
+        let call = self.lambda.invoke().function_name(&self.function).payload(Blob::new(payload.to_string()));
+        let answer = call.send().await.context("failed to invoke bindings")?;
+        let body: Value = serde_json::from_slice(answer.payload().map(Blob::as_ref).unwrap_or(b"null"))?;
+        if answer.function_error().is_none() {
+            return Ok(Ok(body));
+        }
+        let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
+        Ok(Err(FunctionError { error_type: text("errorType"), message: text("errorMessage") }))
+    }
+
+    /// Invokes `bindings` with what must succeed.
+    pub async fn command(&self, payload: Value) -> Result<Value> {
+        let said = payload.to_string();
+        self.invoke(payload).await?.with_context(|| format!("failed: {said}"))
+    }
+
+    /// Puts an event on the queue of `bindings`, as EventBridge's rules do.
+    pub async fn send_event(&self, event: &Value) -> Result<()> {
+        self.sqs.send_message().queue_url(&self.queue_url).message_body(event.to_string()).send().await?;
+        Ok(())
+    }
+
+    /// Waits until `check` says yes, up to `seconds_max`.
+    pub async fn until<F>(&self, what: &str, seconds_max: u64, mut check: impl FnMut() -> F) -> Result<()>
+    where
+        F: Future<Output = Result<bool>>,
+    {
+        let end = Instant::now() + Duration::from_secs(seconds_max);
+        while !check().await? {
+            if Instant::now() > end {
+                bail!("not within {seconds_max} s: {what}");
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
+    }
+
+    /// Creates or updates a stack with a `Custom::Binding` called `Binding` and waits for its end.
+    pub async fn deploy(&self, name: &str, properties: Value) -> Result<Stack> {
+        let mut properties = properties;
+        properties["ServiceToken"] = json!(self.service_token);
+        let get_att = |attribute: &str| json!({"Value": {"Fn::GetAtt": ["Binding", attribute]}});
+        let template = json!({
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Resources": {"Binding": {"Type": "Custom::Binding", "Properties": properties}},
+            "Outputs": {
+                "Ref": {"Value": {"Ref": "Binding"}},
+                "BindingId": get_att("BindingId"),
+                "Addresses": get_att("Addresses"),
+                "Count": get_att("Count"),
+            },
+        });
+        let known = self.stack(name).await.is_ok();
+        let body = template.to_string();
+        let none: Option<Vec<Parameter>> = None;
+        if known {
+            let call = self.cloudformation.update_stack().stack_name(name).template_body(body).set_parameters(none);
+            call.send().await.with_context(|| format!("failed to update the stack {name}"))?;
+        } else {
+            let call = self.cloudformation.create_stack().stack_name(name).template_body(body).set_parameters(none);
+            call.send().await.with_context(|| format!("failed to create the stack {name}"))?;
+        }
+        self.settled(name).await
+    }
+
+    /// Deletes a stack and waits for its end.
+    pub async fn remove(&self, name: &str) -> Result<()> {
+        let id = self.stack_id(name).await?;
+        self.cloudformation.delete_stack().stack_name(name).send().await?;
+        match self.settled(&id).await {
+            Ok(stack) if stack.status == "DELETE_COMPLETE" => Ok(()),
+            Ok(stack) => Err(anyhow!("the stack {name} ended as {}: {:?}", stack.status, stack.reasons)),
+            // A stack that nobody remembers is gone.
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn stack_id(&self, name: &str) -> Result<String> {
+        let answer = self.cloudformation.describe_stacks().stack_name(name).send().await?;
+        let id = answer.stacks().first().and_then(|stack| stack.stack_id());
+        id.map(str::to_owned).with_context(|| format!("there is no stack {name}"))
+    }
+
+    async fn stack(&self, name: &str) -> Result<Stack> {
+        let answer = self.cloudformation.describe_stacks().stack_name(name).send().await?;
+        let stack = answer.stacks().first().with_context(|| format!("there is no stack {name}"))?;
+        let status = stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default();
+        if status == "DELETE_COMPLETE" && !name.starts_with("arn:") {
+            bail!("the stack {name} was deleted");
+        }
+        let output =
+            |one: &aws_sdk_cloudformation::types::Output| Some((one.output_key()?.into(), one.output_value()?.into()));
+        let outputs = stack.outputs().iter().filter_map(output).collect();
+        Ok(Stack { status, outputs, reasons: Vec::new() })
+    }
+
+    async fn settled(&self, name: &str) -> Result<Stack> {
+        let end = Instant::now() + Duration::from_secs(STACK_SECONDS_MAX);
+        loop {
+            let stack = self.stack(name).await?;
+            if !stack.status.ends_with("_IN_PROGRESS") {
+                let events = self.cloudformation.describe_stack_events().stack_name(name).send().await?;
+                let failed =
+                    |event: &&StackEvent| event.resource_status().is_some_and(|s| s.as_str().ends_with("_FAILED"));
+                let reasons =
+                    events.stack_events().iter().filter(failed).filter_map(|event| event.resource_status_reason());
+                return Ok(Stack { reasons: reasons.map(str::to_owned).collect(), ..stack });
+            }
+            if Instant::now() > end {
+                bail!("the stack {name} is still {} after {STACK_SECONDS_MAX} s", stack.status);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn wish(&self, route: &str, wish: Value) -> Result<Value> {
+        let call = self.http.post(format!("{}/local-cloud/{route}", self.moto_url)).body(wish.to_string());
+        let answer = call.send().await?.error_for_status()?;
+        Ok(serde_json::from_slice(&answer.bytes().await?)?)
+    }
+
+    /// Pins a target's health; `None` gives it back to the clock.
+    pub async fn set_health(&self, group: &str, id: &str, state: Option<&str>) -> Result<()> {
+        let wish = json!({"TargetGroupArn": group, "Id": id, "Port": 443, "State": state});
+        self.wish("target-health", wish).await.map(|_| ())
+    }
+
+    /// What AWS does on its own when an endpoint's interface fails: a new one, with a new address.
+    pub async fn replace_interface(&self, endpoint: &str, subnet: &str) -> Result<()> {
+        let wish = json!({"VpcEndpointId": endpoint, "SubnetId": subnet, "Region": self.region});
+        self.wish("replace-endpoint-interface", wish).await.map(|_| ())
+    }
+
+    /// Gives an interface another address, or takes the one that it has.
+    pub async fn set_address(&self, interface: &str, address: Option<&str>) -> Result<()> {
+        let wish = json!({"NetworkInterfaceId": interface, "PrivateIpAddress": address, "Region": self.region});
+        self.wish("interface-address", wish).await.map(|_| ())
+    }
+
+    /// The calls of EC2 and Elastic Load Balancing that Foregate has made, oldest first: each action and its arguments.
+    pub async fn calls(&self) -> Result<Vec<(String, String)>> {
+        let answer = self.wish("calls", json!({"Application": "foregate"})).await?;
+        let calls = answer["calls"].as_array().cloned().unwrap_or_default();
+        Ok(calls
+            .iter()
+            .map(|c| (c["action"].as_str().unwrap_or_default().to_owned(), c["arguments"].to_string()))
+            .collect())
+    }
+}
