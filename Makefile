@@ -15,7 +15,7 @@ help: ## list what there is
 .PHONY: demo
 demo: build .venv ## show the main job on a local cloud of its own, from nothing to the end
 	@trap '$(CLOUD) down --dir .local/demo' EXIT; \
-	$(CLOUD) up --dir .local/demo --binaries $(BINARIES); \
+	LOCAL_CLOUD_HEALTHY_AFTER_SECONDS=3 $(CLOUD) up --dir .local/demo --binaries $(BINARIES); \
 	. .local/demo/env; $(BINARIES)/demo
 
 .PHONY: up

@@ -242,8 +242,9 @@ def patch_targets():
         if not self.load_balancer_arns:
             description = "Target group is not configured to receive traffic from the load balancer"
             return TargetState(self, known, "unused", "Target.NotInUse", description)
-        if "health" in known:
-            return TargetState(self, known, *known["health"])
+        pinned = PINNED_HEALTH.get((self.arn, *target_key(self, known)))
+        if pinned:
+            return TargetState(self, known, *pinned)
         if time.monotonic() - known["since"] < HEALTHY_AFTER_SECONDS:
             description = "Target registration is in progress"
             return TargetState(self, known, "initial", "Elb.RegistrationInProgress", description)
@@ -315,17 +316,17 @@ def patch_network_load_balancers():
 # ---- what no API of AWS's can do -------------------------------------------------------------------------------------
 
 CALLS = []
+PINNED_HEALTH = {}
 
 
 def set_target_health(wish):
-    """{"TargetGroupArn", "Id", "Port", "State", "Reason"?}; a State of null gives the target back to the clock."""
-    region = wish["TargetGroupArn"].split(":")[3]
+    """{"TargetGroupArn", "Id", "Port", "State", "Reason"?}, also for a target that is not registered yet; a State of null
+    gives it back to the clock."""
+    key = wish["TargetGroupArn"], wish["Id"], int(wish["Port"])
     with LOCK:
-        group = elb.elbv2_backends[DEFAULT_ACCOUNT_ID][region].target_groups[wish["TargetGroupArn"]]
-        target = group.targets[(wish["Id"], int(wish["Port"]))]
-        target.pop("health", None)
+        PINNED_HEALTH.pop(key, None)
         if wish.get("State"):
-            target["health"] = (wish["State"], wish.get("Reason"))
+            PINNED_HEALTH[key] = wish["State"], wish.get("Reason")
     return {}
 
 

@@ -225,7 +225,7 @@ impl Cloud {
         Ok(serde_json::from_slice(&answer.bytes().await?)?)
     }
 
-    /// Pins a target's health; `None` gives it back to the clock.
+    /// Pins a target's health, be it registered or not; `None` gives it back to the clock.
     pub async fn set_health(&self, group: &str, id: &str, state: Option<&str>) -> Result<()> {
         let wish = json!({"TargetGroupArn": group, "Id": id, "Port": 443, "State": state});
         self.wish("target-health", wish).await.map(|_| ())

@@ -1,1 +1,79 @@
-//! To come.
+//! The local cloud is as strict as AWS where it matters: what moto lets pass and AWS does not is patched, and this holds
+//! the patches to AWS's documentation.
+
+use anyhow::Result;
+use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
+use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetTypeEnum};
+use tests::{Cloud, Scene};
+
+fn target(id: &str, port: i32) -> TargetDescription {
+    TargetDescription::builder().id(id).port(port).build()
+}
+
+#[tokio::test]
+async fn an_endpoint_has_an_interface_with_an_address_in_each_subnet() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let scene = Scene::build(&cloud, "endpoint").await?;
+    let addresses = scene.addresses(&scene.endpoint).await?;
+    assert!(addresses.len() == 2 && addresses[0].starts_with("10.20.0.") && addresses[1].starts_with("10.20.1."));
+    let interfaces = scene.interfaces(&scene.endpoint).await?;
+    let answer = cloud.ec2.describe_network_interfaces().network_interface_ids(&interfaces[0].0).send().await?;
+    let interface = &answer.network_interfaces()[0];
+    assert_eq!(interface.description(), Some(format!("VPC Endpoint Interface {}", scene.endpoint).as_str()));
+    assert_eq!(interface.interface_type().map(|kind| kind.as_str()), Some("vpc_endpoint"));
+
+    scene.change_subnets(&scene.endpoint, Some(2), Some(0)).await?;
+    let moved = scene.addresses(&scene.endpoint).await?;
+    assert!(moved[0] == addresses[1] && moved[1].starts_with("10.20.2."), "{moved:?}");
+    scene.change_subnets(&scene.endpoint, Some(0), None).await?;
+    assert_ne!(scene.addresses(&scene.endpoint).await?[0], addresses[0], "a new interface has a new address");
+
+    cloud.ec2.delete_vpc_endpoints().vpc_endpoint_ids(&scene.endpoint).send().await?;
+    let error = cloud.ec2.describe_vpc_endpoints().vpc_endpoint_ids(&scene.endpoint).send().await.unwrap_err();
+    assert_eq!(error.code(), Some("InvalidVpcEndpointId.NotFound"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn targets_are_told_apart_by_port_and_drain() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let scene = Scene::build(&cloud, "targets").await?;
+    scene.set_attribute(&scene.group, "deregistration_delay.timeout_seconds", "1").await?;
+    let register = |targets: Vec<TargetDescription>| {
+        cloud.elb.register_targets().target_group_arn(&scene.group).set_targets(Some(targets)).send()
+    };
+    let deregister =
+        |one: TargetDescription| cloud.elb.deregister_targets().target_group_arn(&scene.group).targets(one).send();
+    register(vec![target("10.20.0.9", 443), target("10.20.0.9", 8443)]).await?;
+    assert_eq!(scene.targets(&scene.group).await?.len(), 2);
+    deregister(TargetDescription::builder().id("10.20.0.9").build()).await?;
+    deregister(target("10.20.0.77", 443)).await?;
+    let targets = scene.targets(&scene.group).await?;
+    assert_eq!(targets[&("10.20.0.9".into(), 443)], "draining");
+    assert_eq!(targets[&("10.20.0.9".into(), 8443)], "healthy");
+    cloud.until("a drained target is gone", 5, async || Ok(scene.targets(&scene.group).await?.len() == 1)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_batch_registers_nothing() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let scene = Scene::build(&cloud, "refused").await?;
+    for (bad, code) in [("192.168.7.7", "InvalidTarget"), ("not-an-address", "ValidationError")] {
+        let targets = vec![target("10.20.0.9", 443), target(bad, 443)];
+        let call = cloud.elb.register_targets().target_group_arn(&scene.group).set_targets(Some(targets));
+        assert_eq!(call.send().await.unwrap_err().code(), Some(code));
+        assert!(scene.targets(&scene.group).await?.is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn targets_of_a_group_that_nothing_routes_to_are_unused() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let scene = Scene::build(&cloud, "unused").await?;
+    let group = scene.add_unused_group("unused-idle", TargetTypeEnum::Ip).await?;
+    scene.put_target(&group, "10.20.0.9").await?;
+    assert_eq!(scene.targets(&group).await?.into_values().collect::<Vec<_>>(), ["unused"]);
+    Ok(())
+}

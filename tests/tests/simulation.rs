@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use bindings::doors;
 use bindings::intake::{self, Stamp};
-use bindings::reconcile::{self, Looked, Shift};
+use bindings::reconcile::{self, Looked, Patience, Shift};
 use bindings::record::{Binding, Ledger, Origin, Status};
 use bindings::report::Outcome;
 use bindings::world::World;
@@ -115,7 +115,7 @@ impl Play {
 
     fn look(&mut self) -> Lived<Looked> {
         let (shift, sim, id) = (self.shift(), self.sim.clone(), self.id());
-        reconcile::reconcile(&sim, &shift, &id).now_or_never()
+        reconcile::reconcile(&sim, &shift, &id, Patience::Later).now_or_never()
     }
 
     fn targets(&self) -> std::collections::BTreeMap<TargetId, Health> {

@@ -11,7 +11,7 @@ use shared::trigger::{Command, CommandItem, Terraform, TerraformAction};
 use crate::intake::{self, Stamp};
 use crate::observe;
 use crate::plan::{Intent, Observed, Plan, plan};
-use crate::reconcile::{self, Looked, Shift};
+use crate::reconcile::{self, Looked, Patience, Shift};
 use crate::record::{Binding, Ledger, Origin, Status};
 use crate::report;
 use crate::world::World;
@@ -222,13 +222,9 @@ async fn delete<W: World>(world: &W, shift: &Shift, name: String) -> Result<Valu
 }
 
 async fn sync<W: World>(world: &W, shift: &Shift, binding: Binding) -> Result<Value, Error> {
-    match reconcile::reconcile(world, shift, &binding.id).await? {
+    match reconcile::reconcile(world, shift, &binding.id, Patience::Wait).await? {
         Looked::Done(outcome) => outcome.into_answer().map(|binding| report::answer(&binding)),
-        Looked::Gone => Err(not_found(&binding.origin.name())),
-        Looked::Busy => Err(Error::conflict(format!(
-            "{} is being worked on by another invocation; a re-check is on its way",
-            binding.origin.name()
-        ))),
+        Looked::Gone | Looked::Busy => Err(not_found(&binding.origin.name())),
     }
 }
 

@@ -15,7 +15,7 @@ use shared::trigger::QueuedEvent;
 
 use crate::events::{self, Look};
 use crate::intake;
-use crate::reconcile::{self, Shift, is_alive, is_for_the_owner};
+use crate::reconcile::{self, Patience, Shift, is_alive, is_for_the_owner};
 use crate::record::{Binding, BindingId};
 use crate::spec::VPC_ENDPOINT;
 use crate::world::World;
@@ -133,7 +133,7 @@ async fn look_at_all<W: World>(world: &W, shift: &Shift, sinks: BTreeMap<ItemKey
 }
 
 async fn look_at<W: World>(world: &W, shift: &Shift, binding: &BindingId) -> Result<(), Error> {
-    match reconcile::reconcile(world, shift, binding).await {
+    match reconcile::reconcile(world, shift, binding, Patience::Later).await {
         Ok(reconcile::Looked::Done(outcome)) => {
             outcome.applied.failures.into_iter().next().map_or(Ok(()), |e| Err(e.into()))
         }

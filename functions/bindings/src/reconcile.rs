@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use shared::aws::Message;
+use shared::aws::{Message, Queue};
 use shared::error::{Error, ErrorType};
 use shared::lease::{Attempt, Holder, Lease};
 use shared::registry::{Record, Registry};
@@ -226,7 +226,6 @@ impl<'a, W: World> Bench<'a, W> {
 
     /// Sends for a delayed re-check, unless one is on its way. Ever slower, and after [`RECHECKS_MAX`] not at all.
     async fn recheck(&mut self, binding: &BindingId, wanted: bool) -> Result<(), shared::aws::AwsError> {
-        use shared::aws::Queue;
         let now = self.world.now_seconds();
         let rechecks = &mut self.lease.value.rechecks;
         if !wanted {
@@ -283,15 +282,32 @@ pub enum Looked {
     Busy,
 }
 
+/// What to do while another invocation has the sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Come back later, by a re-check: nobody waits for an answer.
+    Later,
+    /// Wait: somebody does.
+    Wait,
+}
+
 /// Looks at the binding with this id, whatever the reason.
-pub async fn reconcile<W: World>(world: &W, shift: &Shift, id: &BindingId) -> Result<Looked, Error> {
+pub async fn reconcile<W: World>(
+    world: &W,
+    shift: &Shift,
+    id: &BindingId,
+    patience: Patience,
+) -> Result<Looked, Error> {
     let registry = Registry::new(world.table());
     let key = shared::registry::binding_key(id);
     let Some(hint) = registry.get::<Binding>(&key).await?.filter(is_alive) else {
         return Ok(Looked::Gone);
     };
-    let Some(bench) = Bench::attempt(world, shift, &hint.value).await? else {
-        use shared::aws::Queue;
+    let bench = match patience {
+        Patience::Wait => Some(Bench::wait(world, shift, &hint.value).await?),
+        Patience::Later => Bench::attempt(world, shift, &hint.value).await?,
+    };
+    let Some(bench) = bench else {
         world.queue().send(&[events::recheck(id, recheck_delay_seconds(1))]).await?;
         return Ok(Looked::Busy);
     };
