@@ -247,7 +247,7 @@ async fn dry_run<W: World>(world: &W, mut binding: Binding) -> Result<Value, Err
         sink: &sink,
         ledger: &ledger,
         targets_max: reconcile::TARGETS_MAX,
-        now_seconds: world.now_seconds(),
+        now: ledger.next_round(world.now_seconds()),
     });
     binding.addresses = source.addresses.iter().map(ToString::to_string).collect();
     let mut answer = report::answer(&binding);

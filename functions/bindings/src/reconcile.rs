@@ -143,12 +143,13 @@ impl<'a, W: World> Bench<'a, W> {
             sink: &sink,
             ledger: &self.lease.value,
             targets_max: TARGETS_MAX,
-            now_seconds: world.now_seconds(),
+            now: self.lease.value.next_round(world.now_seconds()),
         });
         if !plan.is_empty() || plan.wants_recheck() || plan.held.is_some() {
             tracing::info!(binding.id, binding.name = binding.origin.name(), plan = %plan, "planned");
         }
 
+        self.lease.value.rounds += u64::from(!plan.claim.is_empty());
         for (target, claim) in &plan.claim {
             self.lease.value.claim(&binding.id, target, *claim);
         }

@@ -196,20 +196,31 @@ impl Requests {
 /// Who owns which target of a sink, and when it is to be looked at again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
+    /// How many rounds of changes there have been.
+    pub rounds: u64,
     /// The targets that Foregate added, each with the bindings that want it.
     pub claims: BTreeMap<TargetId, BTreeMap<BindingId, Claim>>,
     /// The delayed re-checks that are under way, by binding.
     pub rechecks: BTreeMap<BindingId, Recheck>,
 }
 
+/// When something happened to a sink. What happened first is told by the round: two rounds can fall into one second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Moment {
+    /// The round of changes to the sink's claims, counted from 1.
+    pub round: u64,
+    /// The time, in seconds since the epoch.
+    pub seconds: u64,
+}
+
 /// A binding's claim on a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
-    /// When it was made, in seconds since the epoch.
-    pub since_seconds: u64,
+    /// When it was made.
+    pub since: Moment,
     /// Since when the source has been without it, while the removal waits.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub unwanted_since_seconds: Option<u64>,
+    pub unwanted_since: Option<Moment>,
     /// Whether it has already replaced a target that was removed.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub replaced_one: bool,
@@ -225,6 +236,11 @@ pub struct Recheck {
 }
 
 impl Ledger {
+    /// The round that comes next.
+    pub fn next_round(&self, now_seconds: u64) -> Moment {
+        Moment { round: self.rounds + 1, seconds: now_seconds }
+    }
+
     /// The claims of one binding.
     pub fn of(&self, binding: &str) -> BTreeMap<TargetId, Claim> {
         let mine = self.claims.iter().filter_map(|(target, owners)| Some((target.clone(), *owners.get(binding)?)));
@@ -285,7 +301,8 @@ mod tests {
     #[test]
     fn a_target_has_as_many_owners_as_bindings_that_want_it() {
         let target: TargetId = "10.0.0.1:443".parse().unwrap();
-        let claim = Claim { since_seconds: 1, unwanted_since_seconds: None, replaced_one: false };
+        let since = Moment { round: 1, seconds: 1 };
+        let claim = Claim { since, unwanted_since: None, replaced_one: false };
         let mut ledger = Ledger::default();
         ledger.claim("a", &target, claim);
         ledger.claim("b", &target, claim);

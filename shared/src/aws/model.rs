@@ -26,7 +26,12 @@ pub enum Fault {
     Dies,
     /// It takes effect, and the caller dies before it hears of it.
     DiesAfter,
+    /// It takes its time: whoever else runs beside the caller goes on first.
+    Waits,
 }
+
+/// Entries per SendMessageBatch and PutEvents.
+const ENTRIES_MAX: usize = 10;
 
 /// An AWS. A clone is the same AWS.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +66,8 @@ pub struct State {
     pub calls: Vec<&'static str>,
     /// What happens to the coming calls, the first one first; `None` for nothing special.
     pub faults: VecDeque<Option<Fault>>,
+    /// Operations that fail without effect, this often and for this cause, where `faults` says nothing.
+    pub failing: BTreeMap<&'static str, (u32, Cause)>,
     made: u32,
 }
 
@@ -94,6 +101,16 @@ impl State {
             code: code.into(),
             message: "the model says so".into(),
         }
+    }
+
+    /// What happens to the next call, which is of `operation`.
+    fn next_fault(&mut self, operation: &'static str) -> Option<Fault> {
+        if let Some(fault) = self.faults.pop_front().flatten() {
+            return Some(fault);
+        }
+        let (times, cause) = self.failing.get_mut(operation).filter(|(times, _)| *times > 0)?;
+        *times -= 1;
+        Some(Fault::Fails(*cause))
     }
 
     fn group(&self, operation: &'static str, arn: &TargetGroupArn) -> Answer<&Group> {
@@ -219,12 +236,15 @@ impl State {
 
     fn register(&mut self, arn: &TargetGroupArn, targets: &[TargetId]) -> Answer<()> {
         let group = self.group("RegisterTargets", arn)?;
-        if targets.iter().any(|target| group.refuses.contains(target)) {
+        if targets.is_empty() {
+            return Err(Self::failure("RegisterTargets", Cause::Refused, "ValidationError"));
+        }
+        if targets.iter().any(|target| group.refuses.contains(target) || !group.description.takes(&target.id)) {
             return Err(Self::failure("RegisterTargets", Cause::Refused, "InvalidTarget"));
         }
         let present: BTreeSet<TargetId> = self.targets(arn).into_keys().collect();
-        let new = targets.iter().filter(|target| !present.contains(*target)).count();
-        if present.len() + new > self.targets_max {
+        let new: BTreeSet<&TargetId> = targets.iter().filter(|target| !present.contains(*target)).collect();
+        if present.len() + new.len() > self.targets_max {
             return Err(Self::failure("RegisterTargets", Cause::LimitExceeded, "TooManyTargets"));
         }
         let now = self.now_seconds;
@@ -266,33 +286,53 @@ impl Model {
     }
 
     /// Notes the call and does it, or what its fault says.
-    fn call<T>(
+    async fn call<T: Send>(
         &self,
         operation: &'static str,
         act: impl FnOnce(&mut State) -> Answer<T> + Send,
-    ) -> impl Future<Output = Answer<T>> + Send
-    where
-        T: Send,
-    {
-        let (outcome, dies) = {
+    ) -> Answer<T> {
+        let fault = {
             let mut state = self.state();
             state.calls.push(operation);
-            let unavailable = |operation| State::failure(operation, Cause::Unavailable, "");
-            match state.faults.pop_front().flatten() {
-                None => (act(&mut state), false),
-                Some(Fault::Fails(cause)) => (Err(State::failure(operation, cause, "")), false),
-                Some(Fault::AnswerLost) => (act(&mut state).and(Err(unavailable(operation))), false),
-                Some(Fault::Dies) => (Err(unavailable(operation)), true),
-                Some(Fault::DiesAfter) => (act(&mut state), true),
-            }
+            state.next_fault(operation)
         };
-        async move {
-            if dies {
-                std::future::pending::<()>().await;
+        let unavailable = || State::failure(operation, Cause::Unavailable, "");
+        match fault {
+            None => act(&mut self.state()),
+            Some(Fault::Fails(cause)) => Err(State::failure(operation, cause, "")),
+            Some(Fault::AnswerLost) => act(&mut self.state()).and(Err(unavailable())),
+            Some(Fault::Dies) => std::future::pending().await,
+            Some(Fault::DiesAfter) => {
+                // What it would have answered is of no use to the dead.
+                let _ = act(&mut self.state());
+                std::future::pending().await
             }
-            outcome
+            Some(Fault::Waits) => {
+                tokio::task::yield_now().await;
+                act(&mut self.state())
+            }
         }
     }
+}
+
+impl TargetGroup {
+    /// Whether RegisterTargets takes such an id: an instance, or an address of the group's family that is private.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html>
+    fn takes(&self, id: &str) -> bool {
+        match (self.target_type, id.parse::<IpAddr>()) {
+            (TargetType::Ip, Ok(IpAddr::V4(address))) => !self.is_ipv6 && is_private(address),
+            (TargetType::Ip, Ok(IpAddr::V6(_))) => self.is_ipv6,
+            (TargetType::Ip, Err(_)) => false,
+            (TargetType::Instance, _) => id.starts_with("i-"),
+            (TargetType::Other, _) => true,
+        }
+    }
+}
+
+/// RFC 1918 or RFC 6598.
+fn is_private(address: Ipv4Addr) -> bool {
+    let [a, b, ..] = address.octets();
+    address.is_private() || (a == 100 && b & 0xc0 == 64)
 }
 
 impl Network for Model {
@@ -385,20 +425,28 @@ impl Table for Model {
 }
 
 impl Queue for Model {
-    fn send(&self, messages: &[Message]) -> impl Future<Output = Answer<()>> + Send {
-        self.call("SendMessageBatch", |state| {
-            state.messages.extend_from_slice(messages);
-            Ok(())
-        })
+    async fn send(&self, messages: &[Message]) -> Answer<()> {
+        for batch in messages.chunks(ENTRIES_MAX) {
+            self.call("SendMessageBatch", |state| {
+                state.messages.extend_from_slice(batch);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
     }
 }
 
 impl Bus for Model {
-    fn put(&self, events: &[OwnEvent]) -> impl Future<Output = Answer<()>> + Send {
-        self.call("PutEvents", |state| {
-            state.events.extend_from_slice(events);
-            Ok(())
-        })
+    async fn put(&self, events: &[OwnEvent]) -> Answer<()> {
+        for batch in events.chunks(ENTRIES_MAX) {
+            self.call("PutEvents", |state| {
+                state.events.extend_from_slice(batch);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
     }
 }
 
@@ -418,6 +466,83 @@ mod tests {
         let error = model.register(&arn, &[target(1), target(2)], None).await.unwrap_err();
         assert_eq!(error.code, "InvalidTarget");
         assert!(model.state().targets(&arn).is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_private_address_is_refused() {
+        let model = Model::new();
+        let arn = model.state().add_group("vpc-1");
+        for wrong in ["8.8.8.8:443", "i-0a1b2c3d:443", "[fd00::1]:443", "100.128.0.1:443"] {
+            let batch = [target(1), wrong.parse().unwrap()];
+            assert_eq!(model.register(&arn, &batch, None).await.unwrap_err().code, "InvalidTarget", "{wrong}");
+        }
+        assert_eq!(model.register(&arn, &[], None).await.unwrap_err().cause, Cause::Refused);
+        assert!(model.state().targets(&arn).is_empty());
+        model.register(&arn, &["100.64.0.1:443".parse().unwrap()], None).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_quota_counts_what_drains_and_nothing_twice() {
+        let model = Model::new();
+        let arn = model.state().add_group("vpc-1");
+        model.state().targets_max = 2;
+        model.register(&arn, &[target(1), target(1), target(2)], None).await.unwrap();
+        model.deregister(&arn, &[target(2)]).await.unwrap();
+        let error = model.register(&arn, &[target(3)], None).await.unwrap_err();
+        assert_eq!((error.cause, error.code.as_str()), (Cause::LimitExceeded, "TooManyTargets"));
+        model.register(&arn, &[target(2)], None).await.unwrap();
+        assert_eq!(model.state().targets(&arn).len(), 2, "what drains keeps its place");
+    }
+
+    #[tokio::test]
+    async fn a_group_that_nothing_forwards_to_has_unused_targets() {
+        let model = Model::new();
+        let arn = model.state().add_group("vpc-1");
+        model.register(&arn, &[target(1)], None).await.unwrap();
+        model.advance(1_000);
+        model.state().groups.get_mut(&arn).unwrap().is_used = false;
+        assert_eq!(model.state().targets(&arn)[&target(1)], Health::Unused);
+    }
+
+    #[tokio::test]
+    async fn messages_go_out_by_tens_and_those_before_a_failure_are_sent() {
+        let model = Model::new();
+        let message = Message { body: serde_json::json!({}), delay_seconds: 0 };
+        model.send(&[]).await.unwrap();
+        assert!(model.take_calls().is_empty());
+        model.state().faults.extend([None, Some(Fault::Fails(Cause::Throttled))]);
+        assert_eq!(model.send(&vec![message; 25]).await.unwrap_err().cause, Cause::Throttled);
+        assert_eq!(model.state().messages.len(), 10);
+        assert_eq!(model.take_calls().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_operation_can_fail_for_a_while() {
+        let model = Model::new();
+        let arn = model.state().add_group("vpc-1");
+        model.state().failing.insert("RegisterTargets", (2, Cause::Denied));
+        for _ in 0..2 {
+            assert!(model.targets(&arn).await.is_ok());
+            assert_eq!(model.register(&arn, &[target(1)], None).await.unwrap_err().cause, Cause::Denied);
+        }
+        model.register(&arn, &[target(1)], None).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_call_that_waits_lets_another_go_first() {
+        let model = Model::new();
+        let key = ItemKey { partition: "A".into(), sort: "B".into() };
+        let item = |n| Item {
+            key: key.clone(),
+            version: 1,
+            source: None,
+            expires_at_seconds: None,
+            body: serde_json::json!(n),
+        };
+        let (slow, fast) = (item("slow"), item("fast"));
+        model.state().faults.push_back(Some(Fault::Waits));
+        let (slow, fast) = tokio::join!(Table::put(&model, &slow), Table::put(&model, &fast));
+        assert_eq!((slow.unwrap_err().cause, fast), (Cause::Conflict, Ok(())));
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use std::fmt;
 use serde::Serialize;
 use shared::types::{Health, TargetId};
 
-use crate::record::{BindingId, Claim, Ledger};
+use crate::record::{BindingId, Claim, Ledger, Moment};
 use crate::spec::Options;
 pub use safety::{Held, HeldReason};
 
@@ -56,8 +56,8 @@ pub struct Observed<'a> {
     pub ledger: &'a Ledger,
     /// How many targets the sink takes.
     pub targets_max: usize,
-    /// The time, in seconds since the epoch.
-    pub now_seconds: u64,
+    /// The round of changes that this plan would be, and the time.
+    pub now: Moment,
 }
 
 impl Observed<'_> {
@@ -152,10 +152,10 @@ pub fn plan(observed: &Observed<'_>) -> Plan {
     plan.no_room = later.iter().copied().cloned().collect();
 
     for target in desired {
-        let fresh = Claim { since_seconds: observed.now_seconds, unwanted_since_seconds: None, replaced_one: false };
+        let fresh = Claim { since: observed.now, unwanted_since: None, replaced_one: false };
         match mine.get(target) {
-            Some(claim) if claim.unwanted_since_seconds.is_some() => {
-                plan.claim.insert(target.clone(), Claim { unwanted_since_seconds: None, ..*claim });
+            Some(claim) if claim.unwanted_since.is_some() => {
+                plan.claim.insert(target.clone(), Claim { unwanted_since: None, ..*claim });
             }
             Some(_) => {}
             None if plan.register.contains(target) => {
@@ -176,8 +176,8 @@ pub fn plan(observed: &Observed<'_>) -> Plan {
     let leaving: BTreeMap<TargetId, Claim> = leaving
         .into_iter()
         .map(|(target, claim)| {
-            let since = claim.unwanted_since_seconds.unwrap_or(observed.now_seconds);
-            (target.clone(), Claim { unwanted_since_seconds: Some(since), ..*claim })
+            let since = claim.unwanted_since.unwrap_or(observed.now);
+            (target.clone(), Claim { unwanted_since: Some(since), ..*claim })
         })
         .collect();
     safety::judge(observed, &mine, &leaving, &mut plan);

@@ -19,7 +19,7 @@ use serde::Serialize;
 use shared::types::{Health, TargetId};
 
 use super::{Answer, Intent, Observed, Plan};
-use crate::record::Claim;
+use crate::record::{Claim, Moment};
 use crate::spec::Options;
 
 /// How long a removal waits for its replacement. Targets have been seen to take up to 300 s to become healthy; after
@@ -168,7 +168,7 @@ fn shrink(
         return hold(HeldReason::NoHealthyTarget, leaving, plan);
     }
     for target in replacements.healthy.iter().take(healthy) {
-        let claim = Claim { unwanted_since_seconds: None, replaced_one: true, ..mine[target] };
+        let claim = Claim { unwanted_since: None, replaced_one: true, ..mine[target] };
         plan.claim.insert(target.clone(), claim);
     }
     plan.deregister = go;
@@ -195,12 +195,12 @@ impl Replacements {
     ) -> Self {
         let since = unwanted_since(observed, leaving);
         let came = mine.iter().filter(|(target, claim)| {
-            observed.desired.contains(*target) && claim.since_seconds >= since && !claim.replaced_one
+            observed.desired.contains(*target) && claim.since >= since && !claim.replaced_one
         });
         let (healthy, ailing): (Vec<&TargetId>, Vec<&TargetId>) = came
             .map(|(target, _)| target)
             .partition(|target| observed.sink.get(*target).is_some_and(|health| serves(*health, observed.sink)));
-        let hopeful = ailing.iter().filter(|target| !waited_enough(observed, mine[**target].since_seconds)).count();
+        let hopeful = ailing.iter().filter(|target| !waited_enough(observed, mine[**target].since)).count();
         let new = plan.register.iter().chain(&plan.no_room).filter(|target| !mine.contains_key(*target)).count();
         Self {
             claimed: healthy.len() + ailing.len(),
@@ -210,13 +210,13 @@ impl Replacements {
     }
 }
 
-fn unwanted_since(observed: &Observed<'_>, leaving: &BTreeMap<TargetId, Claim>) -> u64 {
-    let since = leaving.values().filter_map(|claim| claim.unwanted_since_seconds).min();
-    since.unwrap_or(observed.now_seconds)
+fn unwanted_since(observed: &Observed<'_>, leaving: &BTreeMap<TargetId, Claim>) -> Moment {
+    let since = leaving.values().filter_map(|claim| claim.unwanted_since).min();
+    since.unwrap_or(observed.now)
 }
 
-fn waited_enough(observed: &Observed<'_>, since_seconds: u64) -> bool {
-    observed.now_seconds.saturating_sub(since_seconds) >= REPLACEMENT_WAIT_SECONDS_MAX
+fn waited_enough(observed: &Observed<'_>, since: Moment) -> bool {
+    observed.now.seconds.saturating_sub(since.seconds) >= REPLACEMENT_WAIT_SECONDS_MAX
 }
 
 /// How many may go ahead of their replacements because the group has no room for these. Nothing more goes while
@@ -233,7 +233,7 @@ fn step_without_room(observed: &Observed<'_>, plan: &Plan, owned: usize) -> usiz
 fn removal_order<'a>(observed: &Observed<'_>, leaving: &'a BTreeMap<TargetId, Claim>) -> Vec<&'a TargetId> {
     let serving = |target: &TargetId| observed.sink.get(target).is_some_and(|health| serves(*health, observed.sink));
     let mut order: Vec<_> = leaving.iter().collect();
-    order.sort_by_key(|(target, claim)| (serving(target), claim.unwanted_since_seconds, claim.since_seconds));
+    order.sort_by_key(|(target, claim)| (serving(target), claim.unwanted_since, claim.since));
     order.into_iter().map(|(target, _)| target).collect()
 }
 

@@ -12,6 +12,11 @@ fn target(n: u8) -> TargetId {
 
 const NOW: u64 = 10_000;
 
+/// So long ago, at a round a second.
+fn ago(seconds: u64) -> Moment {
+    Moment { round: NOW - seconds, seconds: NOW - seconds }
+}
+
 /// A small world in words: targets are numbers, claims carry how long ago they were made and became unwanted.
 #[derive(Debug)]
 struct World {
@@ -41,7 +46,7 @@ impl World {
     }
 
     fn owned_by(mut self, binding: &str, targets: &[u8], seconds_ago: u64) -> Self {
-        let claim = Claim { since_seconds: NOW - seconds_ago, unwanted_since_seconds: None, replaced_one: false };
+        let claim = Claim { since: ago(seconds_ago), unwanted_since: None, replaced_one: false };
         targets.iter().for_each(|n| self.ledger.claim(binding, &target(*n), claim));
         self
     }
@@ -54,7 +59,7 @@ impl World {
     fn unwanted(mut self, targets: &[u8], seconds_ago: u64) -> Self {
         for n in targets {
             let mut claim = self.ledger.of("me")[&target(*n)];
-            claim.unwanted_since_seconds = Some(NOW - seconds_ago);
+            claim.unwanted_since = Some(ago(seconds_ago));
             self.ledger.claim("me", &target(*n), claim);
         }
         self
@@ -74,7 +79,7 @@ impl World {
             sink: &self.sink,
             ledger: &self.ledger,
             targets_max: self.targets_max,
-            now_seconds: NOW,
+            now: ago(0),
         })
     }
 }
@@ -224,6 +229,16 @@ fn a_replacement_counts_for_one_removal_only() {
     let mut world = world.options(20, false);
     world.ledger.claim("me", &target(4), spent);
     assert!(matches!(world.plan().held, Some(Held { reason: HeldReason::TooMany { removals: 1, owned: 3, .. }, .. })));
+}
+
+#[test]
+fn a_target_that_came_earlier_in_the_same_second_replaces_nothing() {
+    let mut world = World::new(&[1, 3]).has(Healthy, &[1, 2]);
+    let since = Moment { round: NOW - 1, seconds: NOW };
+    for n in [1, 2] {
+        world.ledger.claim("me", &target(n), Claim { since, unwanted_since: None, replaced_one: false });
+    }
+    assert_eq!(world.plan().to_string(), "+ 10.0.0.3:443\n~ 10.0.0.2:443: goes when its replacement is healthy\n");
 }
 
 #[test]

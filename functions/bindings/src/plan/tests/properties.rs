@@ -25,11 +25,7 @@ fn answer() -> impl Strategy<Value = Answer> {
 
 fn claim() -> impl Strategy<Value = Claim> {
     (0..2_000_u64, proptest::option::of(0..2_000_u64), any::<bool>()).prop_map(|(since, unwanted, replaced_one)| {
-        Claim {
-            since_seconds: NOW - since,
-            unwanted_since_seconds: unwanted.map(|seconds| NOW - seconds),
-            replaced_one,
-        }
+        Claim { since: ago(since), unwanted_since: unwanted.map(ago), replaced_one }
     })
 }
 
