@@ -14,7 +14,7 @@ use crate::registry::{Record, Registry};
 /// Who works on the record, and until when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// The invocation, by its request id.
+    /// Tells this holder from every other: two of one name would both take a write of either for their own.
     pub id: String,
     /// When the lease ends by itself, in seconds since the epoch.
     pub until_seconds: u64,
@@ -50,9 +50,7 @@ pub enum Attempt<R> {
 }
 
 impl<R: Clone + Default + Serialize + DeserializeOwned> Lease<R> {
-    /// Takes the lease on the record at `key` for `holder`, unless somebody else has it at `now_seconds`.
-    ///
-    /// An invocation that AWS repeats has the same request id and takes its own lease again.
+    /// Takes the lease on the record at `key` for `holder`, unless somebody has it at `now_seconds`.
     pub async fn attempt<T: Table>(
         registry: &Registry<'_, T>,
         key: &ItemKey,
@@ -62,7 +60,7 @@ impl<R: Clone + Default + Serialize + DeserializeOwned> Lease<R> {
         let stored = registry.get::<Leased<R>>(key).await?;
         let mut record = stored.unwrap_or_else(|| Record::new(key.clone(), Leased::default()));
         match &record.value.holder {
-            Some(other) if other.id != holder.id && other.until_seconds > now_seconds => {
+            Some(other) if other.until_seconds > now_seconds => {
                 return Ok(Attempt::Held { until_seconds: other.until_seconds });
             }
             _ => {}

@@ -305,6 +305,8 @@ def main():
             say("down" if cloud.down() else "nothing was running")
     except (Failed, ClientError) as error:
         sys.exit(f"local cloud: {error}")
+    except KeyboardInterrupt:
+        sys.exit("local cloud: interrupted; nothing was left running")
 
 
 if __name__ == "__main__":

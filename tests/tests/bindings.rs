@@ -216,6 +216,10 @@ async fn a_batch_tries_every_item_and_names_those_that_failed() -> Result<()> {
     assert_eq!(scene.registered(&scene.group).await?.len(), 2);
     let answer = cloud.command(json!({"command": "sync", "items": [{"name": "batch-good"}]})).await?;
     assert_eq!(answer["items"][0]["status"], "SYNCED");
+
+    let twins: Vec<Value> = (0..4).map(|n| json!({"name": format!("batch-{n}"), "spec": scene.spec()})).collect();
+    let answer = cloud.command(json!({"command": "apply", "items": twins})).await?;
+    assert_eq!(answer["items"].as_array().map(Vec::len), Some(4), "four on one target group do not trip each other up");
     Ok(())
 }
 

@@ -561,6 +561,39 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn two_invocations_side_by_side_end_as_one_however_they_interleave(
+        waits in proptest::collection::vec(any::<bool>(), 0..60),
+        change_first in any::<bool>(),
+    ) {
+        let mut play = Play::new(3);
+        play.apply().unwrap().unwrap();
+        play.settle();
+        let endpoint = play.endpoint.clone();
+        if change_first {
+            play.sim.0.state().remove_subnet(&endpoint);
+        }
+        play.sim.0.state().add_subnet(&endpoint);
+        play.sim.0.take_calls();
+        play.sim.0.state().faults = waits.into_iter().map(|waits| waits.then_some(Fault::Waits)).collect();
+
+        let (sim, id) = (play.sim.clone(), play.id());
+        let shifts = [play.shift(), play.shift()];
+        let look = |shift| reconcile::reconcile(&sim, shift, &id, Patience::Later);
+        let (one, other) =
+            futures::executor::block_on(futures::future::join(look(&shifts[0]), look(&shifts[1])));
+        prop_assert!(one.is_ok() && other.is_ok());
+        play.check_invariants()?;
+        let registering = play.sim.0.take_calls().iter().filter(|call| **call == "RegisterTargets").count();
+        prop_assert_eq!(registering, 1, "what one has done is not done again");
+        play.settle();
+        prop_assert_eq!(play.registered(), play.wanted());
+    }
+}
+
 #[test]
 fn a_binding_record_is_all_that_another_version_needs() {
     // What is stored today must be readable tomorrow: a changed field name would lose every binding.

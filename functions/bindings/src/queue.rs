@@ -23,6 +23,9 @@ use crate::world::World;
 /// How many sinks are worked on at a time.
 const CONCURRENT_MAX: usize = 4;
 
+/// A look that begins with less time than this left might not end: the binding is left to another invocation.
+const LOOK_SECONDS_MAX: u64 = 30;
+
 /// A batch from the queue in, the partial batch answer out.
 pub async fn batch<W: World>(world: &W, shift: &Shift, messages: Vec<QueuedEvent>) -> Value {
     let mut failed: BTreeSet<String> = BTreeSet::new();
@@ -133,6 +136,9 @@ async fn look_at_all<W: World>(world: &W, shift: &Shift, sinks: BTreeMap<ItemKey
 }
 
 async fn look_at<W: World>(world: &W, shift: &Shift, binding: &BindingId) -> Result<(), Error> {
+    if world.now_seconds() + LOOK_SECONDS_MAX > shift.until_seconds {
+        return Ok(world.queue().send(&[events::recheck(binding, 0)]).await?);
+    }
     match reconcile::reconcile(world, shift, binding, Patience::Later).await {
         Ok(reconcile::Looked::Done(outcome)) => {
             outcome.applied.failures.into_iter().next().map_or(Ok(()), |e| Err(e.into()))

@@ -22,8 +22,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// An outcome without secrets.
+    /// An outcome without secrets. Attributes of CloudFormation's are strings.
     pub fn new(physical_id: String, data: Map<String, Value>) -> Self {
+        let text = |value: Value| match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let data = data.into_iter().map(|(name, value)| (name, Value::String(text(value)))).collect();
         Self { physical_id, data, no_echo: false }
     }
 }
@@ -147,7 +152,7 @@ mod tests {
         data.insert("Addresses".into(), json!("10.0.0.1"));
         let parsed: Value =
             serde_json::from_str(&success(&envelope(), &Outcome::new("b".into(), data)).unwrap()).unwrap();
-        assert_eq!(parsed["Data"], json!({"Addresses": "10.0.0.1", "Count": 500}));
+        assert_eq!(parsed["Data"], json!({"Addresses": "10.0.0.1", "Count": "500"}));
         assert_eq!((&parsed["Status"], &parsed["NoEcho"]), (&json!("SUCCESS"), &json!(false)));
     }
 }
