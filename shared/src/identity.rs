@@ -1,4 +1,6 @@
-//! Who is calling, from nothing but what AWS vouches for: the alias in the invoked ARN.
+//! Who is calling, from nothing but what AWS vouches for: the alias in the invoked ARN, or an event's account.
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
 
 use crate::error::Error;
 use crate::types::{AccountId, Arn};
@@ -36,6 +38,15 @@ impl Caller {
         }
     }
 
+    /// The sender of an EventBridge event, from the envelope's `account`, which EventBridge fills in.
+    ///
+    /// An event of the central account is an operator's; one of another account is a tenant's.
+    pub fn of_event(event: &EventBridgeEvent, central: &AccountId) -> Result<Self, Error> {
+        let account = event.account.as_deref().unwrap_or_default();
+        let account: AccountId = account.parse().map_err(|e| Error::forbidden(format!("the event's account: {e}")))?;
+        Ok(if account == *central { Self::Operator(account) } else { Self::Tenant(account) })
+    }
+
     /// The account that AWS vouches for.
     pub fn account(&self) -> &AccountId {
         match self {
@@ -70,6 +81,22 @@ mod tests {
         ] {
             assert_eq!(Caller::of_invocation(&format!("{function}{suffix}")), Ok(caller));
         }
+    }
+
+    #[test]
+    fn an_event_is_its_accounts_whatever_its_detail_says() {
+        let central: AccountId = "111122223333".parse().unwrap();
+        let event = |account: &str| {
+            let event = serde_json::json!({
+                "source": "pets", "detail-type": "Foregate Route Apply", "account": account,
+                "detail": {"account": "111122223333"},
+            });
+            serde_json::from_value::<EventBridgeEvent>(event).unwrap()
+        };
+        assert_eq!(Caller::of_event(&event("111122223333"), &central), Ok(Caller::Operator(central.clone())));
+        let tenant = Caller::Tenant("444455556666".parse().unwrap());
+        assert_eq!(Caller::of_event(&event("444455556666"), &central), Ok(tenant));
+        assert_eq!(Caller::of_event(&event(""), &central).unwrap_err().error_type, ErrorType::Forbidden);
     }
 
     #[test]

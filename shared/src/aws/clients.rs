@@ -7,12 +7,15 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 
+#[cfg(feature = "dynamodb")]
 pub use super::dynamodb::DynamoTable;
 #[cfg(feature = "ec2")]
 pub use super::ec2::Ec2;
 #[cfg(feature = "elbv2")]
 pub use super::elbv2::Elbv2;
+#[cfg(feature = "eventbridge")]
 pub use super::eventbridge::EventBus;
+#[cfg(feature = "sqs")]
 pub use super::sqs::SqsQueue;
 
 /// A throttled call backs off exponentially, with jitter, this often before it fails; the event that asked for it then

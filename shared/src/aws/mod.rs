@@ -5,16 +5,20 @@
 //! build) and the [`model`], a small stateful AWS with programmable faults for simulations.
 
 pub mod clients;
+#[cfg(feature = "dynamodb")]
 mod dynamodb;
 #[cfg(feature = "ec2")]
-pub mod ec2;
+mod ec2;
 #[cfg(feature = "elbv2")]
-pub mod elbv2;
+mod elbv2;
 mod error;
+#[cfg(feature = "eventbridge")]
 mod eventbridge;
 #[cfg(feature = "model")]
 pub mod model;
+#[cfg(any(feature = "dynamodb", feature = "ec2", feature = "elbv2", feature = "eventbridge", feature = "sqs"))]
 mod sdk;
+#[cfg(feature = "sqs")]
 mod sqs;
 
 use std::future::Future;

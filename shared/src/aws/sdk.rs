@@ -2,12 +2,14 @@
 
 use std::error::Error;
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{AwsError, Cause};
 
 /// The error of a call of `operation` on `subject`.
-pub(super) fn failed<E>(operation: &'static str, subject: &str, error: SdkError<E>) -> AwsError
+pub(super) fn failed<E>(operation: &'static str, subject: &str, error: SdkError<E, Response>) -> AwsError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -68,9 +70,8 @@ pub(super) fn partly_refused(operation: &'static str, subject: &str, code: &str,
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::config::http::HttpResponse;
-    use aws_sdk_dynamodb::error::{ConnectorError, ErrorMetadata};
-    use aws_sdk_dynamodb::operation::get_item::GetItemError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use aws_smithy_types::error::ErrorMetadata;
 
     use super::*;
 
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn a_call_that_got_no_answer_says_why_and_may_be_tried_again() {
         let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "connection refused");
-        let error: SdkError<GetItemError> = SdkError::dispatch_failure(ConnectorError::io(refused.into()));
+        let error: SdkError<ErrorMetadata, Response> = SdkError::dispatch_failure(ConnectorError::io(refused.into()));
         let error = failed("GetItem", "binding-1", error);
         assert!(error.cause.is_retryable());
         let told = "failed to call GetItem on binding-1: AWS could not be reached: connection refused";
@@ -103,8 +104,8 @@ mod tests {
     #[test]
     fn an_answer_keeps_its_code_and_its_words() {
         let metadata = ErrorMetadata::builder().code("AccessDeniedException").message("no").build();
-        let response = HttpResponse::new(400.try_into().unwrap(), "".into());
-        let error = failed("GetItem", "binding-1", SdkError::service_error(GetItemError::generic(metadata), response));
+        let response = Response::new(400.try_into().unwrap(), "".into());
+        let error = failed("GetItem", "binding-1", SdkError::service_error(metadata, response));
         assert_eq!((error.cause, error.code.as_str()), (Cause::Denied, "AccessDeniedException"));
         assert_eq!(error.to_string(), "failed to call GetItem on binding-1: no (AccessDeniedException)");
     }
