@@ -1,0 +1,66 @@
+//! How long `bindings` thinks, for the largest target group there is: the plan for 1,000 targets, and the folding of a
+//! burst of 1,000 events. What it waits for AWS is counted in calls, by the simulation and the tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
+
+use bindings::events::looks;
+use bindings::plan::{Answer, Intent, Observed, plan};
+use bindings::record::{Claim, Ledger, Moment};
+use bindings::spec::Options;
+use criterion::{Criterion, criterion_group, criterion_main};
+use serde_json::json;
+use shared::trigger::Trigger;
+use shared::types::{Health, TargetId};
+
+const TARGETS: u32 = 1_000;
+
+fn targets(from: u32) -> BTreeSet<TargetId> {
+    (from..from + TARGETS).map(|n| format!("10.0.{}.{}:443", n / 250, n % 250 + 1).parse().unwrap()).collect()
+}
+
+/// A plan from a group that has `targets(0)`, all ours and healthy, to what `desired` says.
+fn plans(criterion: &mut Criterion, name: &str, desired: BTreeSet<TargetId>) {
+    let since = Moment { round: 1, seconds: 1 };
+    let mut ledger = Ledger { rounds: 1, ..Ledger::default() };
+    let mut sink = BTreeMap::new();
+    for target in targets(0) {
+        ledger.claim("binding", &target, Claim { since, unwanted_since: None, replaced_one: false });
+        sink.insert(target, Health::Healthy);
+    }
+    let binding = "binding".to_owned();
+    let observed = Observed {
+        binding: &binding,
+        intent: Intent::Keep(Options::default()),
+        desired: &desired,
+        answer: &Answer::Complete,
+        sink: &sink,
+        ledger: &ledger,
+        targets_max: 2_000,
+        now: Moment { round: 2, seconds: 1_000 },
+    };
+    criterion.bench_function(name, |bencher| bencher.iter(|| plan(black_box(&observed))));
+}
+
+fn benches(criterion: &mut Criterion) {
+    plans(criterion, "plan: 1,000 targets in order", targets(0));
+    plans(criterion, "plan: 1,000 targets all replaced", targets(TARGETS));
+    let event = json!({
+        "source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail",
+        "detail": {
+            "eventName": "ModifyVpcEndpoint",
+            "requestParameters": {"ModifyVpcEndpointRequest": {"VpcEndpointId": "vpce-0a1b2c3d4e5f67890"}},
+        },
+    });
+    let record = json!({"messageId": "m", "eventSource": "aws:sqs", "body": event.to_string()});
+    let batch = json!({"Records": vec![record; 1_000]});
+    criterion.bench_function("fold: a burst of 1,000 events", |bencher| {
+        bencher.iter(|| {
+            let Ok(Trigger::Queue(messages)) = Trigger::parse(black_box(batch.clone())) else { unreachable!() };
+            messages.iter().flat_map(|message| looks(message.event.as_ref().unwrap())).collect::<BTreeSet<_>>()
+        });
+    });
+}
+
+criterion_group!(all, benches);
+criterion_main!(all);
