@@ -41,7 +41,9 @@ where
     H: Fn(Value, Invocation) -> F,
     F: Future<Output = Result<Value, Error>>,
 {
-    let telemetry = Telemetry::start(function)?;
+    // As deployed, with its prefix: metrics of two Foregates in one account must not add up.
+    let deployed_as = std::env::var("AWS_LAMBDA_FUNCTION_NAME");
+    let telemetry = Telemetry::start(deployed_as.as_deref().unwrap_or(function))?;
     let handle = &handle;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let request_id = event.context.request_id.clone();

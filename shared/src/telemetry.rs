@@ -16,7 +16,7 @@ pub struct Telemetry {
 impl Telemetry {
     /// Starts logging and metrics for `function`; call it once. `LOG_LEVEL` is a level or a
     /// `tracing` filter, `info` by default.
-    pub fn start(function: &'static str) -> Result<Self, metrics_cloudwatch_embedded::Error> {
+    pub fn start(function: &str) -> Result<Self, metrics_cloudwatch_embedded::Error> {
         let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "info".into());
         // The runtime logs the answer's error too, which `entry` has logged already.
         let filter = EnvFilter::try_new(format!("{level},lambda_runtime::layers=off"));
@@ -28,7 +28,8 @@ impl Telemetry {
             .with_span_list(false)
             .with_env_filter(filter)
             .init();
-        let metrics = Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension("Function", function).init()?;
+        let metrics =
+            Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension("Function", function.to_owned()).init()?;
         Ok(Self { metrics })
     }
 

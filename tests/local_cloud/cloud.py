@@ -145,7 +145,7 @@ class Cloud:
             **{f"AWS_ENDPOINT_URL_{service}": self.urls["moto"] for service in MOTO_SERVICES},
         }
         self.client_settings = {
-            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_ACCESS_KEY_ID": ACCOUNT,  # the account's root, as both emulators read it
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
@@ -166,10 +166,12 @@ class Cloud:
             "MINISTACK_REGION": REGION,
             "FOREGATE_RESPONSE_HOSTS": host,
         }
-        moto = str(ROOT / "tests" / "local_cloud" / "moto_aws.py")
+        ours = ROOT / "tests" / "local_cloud"
+        ministack_command = [sys.executable, str(ours / "ministack_aws.py")]
+        moto_command = [sys.executable, str(ours / "moto_aws.py"), "--port", str(self.ports["moto"])]
         processes = {
-            "ministack": self.start("ministack", [sys.executable, "-m", "ministack"], ministack),
-            "moto": self.start("moto", [sys.executable, moto, "--port", str(self.ports["moto"])], environment),
+            "ministack": self.start("ministack", ministack_command, ministack),
+            "moto": self.start("moto", moto_command, environment),
         }
         for name, process in processes.items():
             wait_for(f"{name} (log: {self.shown(self.directory / name)}.log)", START_SECONDS_MAX, lambda: self.answers(name, process))
@@ -188,7 +190,7 @@ class Cloud:
             return False
 
     def client(self, service):
-        session = boto3.Session("local", "local", region_name=REGION)
+        session = boto3.Session(ACCOUNT, "local", region_name=REGION)
         return session.client(service, endpoint_url=self.urls["ministack"])
 
     def deploy(self, binaries):

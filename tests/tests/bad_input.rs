@@ -28,7 +28,7 @@ async fn a_wrong_spec_is_refused_by_name_through_commands_and_stacks_alike() -> 
     let gateway = cloud.ec2.create_vpc_endpoint().vpc_id(&scene.vpc).vpc_endpoint_type(VpcEndpointType::Gateway);
     let gateway = gateway.service_name(format!("com.amazonaws.{}.s3", cloud.region)).send().await?;
     let gateway = gateway.vpc_endpoint().and_then(|one| one.vpc_endpoint_id()).unwrap_or_default().to_owned();
-    let no_group = format!("{}0", &scene.group[..scene.group.len() - 1]);
+    let no_group = scene.group.replace("targetgroup/", "targetgroup/not-");
     let elsewhere = scene.group.replace("123456789012", "999999999999");
     let both = json!({"VpcEndpoint": {"VpcEndpointId": scene.endpoint}, "Dns": {"HostName": "db.example.com"}});
 

@@ -1,0 +1,47 @@
+"""ministack with IAM enforced, patched where its IAM differs from AWS's. Nothing here knows Foregate."""
+
+import os
+
+from ministack.core import iam_actions, iam_evaluator
+
+# "To perform the batch actions you need the permission of the single one": SendMessageBatch is allowed by
+# sqs:SendMessage, and so on (SQS developer guide, "Amazon SQS API permissions").
+SAME_PERMISSION = {
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+}
+
+
+def patch_batch_actions():
+    original = iam_actions.extract_iam_action
+
+    def extract_iam_action(*args, **kwargs):
+        action = original(*args, **kwargs)
+        return SAME_PERMISSION.get(action, action)
+
+    iam_actions.extract_iam_action = extract_iam_action
+
+
+def patch_secure_transport():
+    """AWS's SDKs speak https to AWS, so that `aws:SecureTransport` is true (IAM user guide, "AWS global condition context
+    keys"); here they speak http, over the loopback address and nothing else."""
+    original = iam_evaluator.pin_request_origin
+
+    def pin_request_origin(source_ip, secure_transport):
+        original(source_ip, True)
+
+    iam_evaluator.pin_request_origin = pin_request_origin
+
+
+def main():
+    os.environ["AUTH"] = "true"  # read when ministack's application is imported
+    patch_batch_actions()
+    patch_secure_transport()
+    from ministack.app import main as serve
+
+    serve()
+
+
+if __name__ == "__main__":
+    main()
