@@ -4,8 +4,9 @@
 use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use url::Url;
 
-use super::response_url::ResponseUrl;
+use super::response_url::{AllowedHosts, ResponseUrl};
 use crate::error::Error;
 use crate::types::{AccountId, Arn, Malformed};
 
@@ -122,6 +123,12 @@ impl Envelope {
             logical_resource_id: needed("LogicalResourceId")?.to_owned(),
             physical_resource_id: text("PhysicalResourceId").map(str::to_owned),
         })
+    }
+
+    /// Where an answer may go, if its URL is CloudFormation's for this very request.
+    pub(super) fn answer_url(&self, allowed: &AllowedHosts) -> Result<Url, Error> {
+        let key = format!("{}|{}|{}", self.stack_id.as_str(), self.logical_resource_id, self.request_id);
+        self.response_url.check(self.stack_id.region(), &key, allowed)
     }
 }
 

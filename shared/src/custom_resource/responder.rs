@@ -39,12 +39,12 @@ impl Responder {
 
     /// Whether an answer to this request could go anywhere; asked before any work begins.
     pub(super) fn check(&self, request: &Envelope) -> Result<(), Error> {
-        request.response_url.check(request, &self.allowed).map(|_| ())
+        request.answer_url(&self.allowed).map(|_| ())
     }
 
     /// Delivers `body`. An error names no part of the URL.
     pub(super) async fn deliver(&self, request: &Envelope, body: String) -> Result<(), Error> {
-        let url = request.response_url.check(request, &self.allowed)?;
+        let url = request.answer_url(&self.allowed)?;
         let client = self.client()?;
         let attempt = || async {
             // S3 signed the URL with an empty content type: any other breaks the signature.

@@ -6,7 +6,6 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
-use super::request::Envelope;
 use crate::error::Error;
 
 /// A pre-signed URL. Whoever has it can answer the request, so it never shows.
@@ -27,8 +26,8 @@ impl ResponseUrl {
         u64::try_from(date.and_utc().timestamp()).ok()
     }
 
-    /// The URL to contact, if it may be.
-    pub(super) fn check(&self, request: &Envelope, allowed: &AllowedHosts) -> Result<Url, Error> {
+    /// The URL to contact, if it may be: on the bucket for `region`, with this `key`, or on an allowed host.
+    pub(super) fn check(&self, region: &str, key: &str, allowed: &AllowedHosts) -> Result<Url, Error> {
         let refused = |why: &str| Error::forbidden(format!("ResponseURL is not CloudFormation's: {why}"));
         let url = Url::parse(&self.0).map_err(|_| refused("it is not a URL"))?;
         if allowed.admit(&url) {
@@ -46,23 +45,21 @@ impl ResponseUrl {
         let Some(Host::Domain(host)) = url.host() else {
             return Err(refused("its host is an address"));
         };
-        if !bucket_hosts(request.stack_id.region()).iter().any(|bucket| bucket == host) {
+        if !bucket_hosts(region).iter().any(|bucket| bucket == host) {
             return Err(refused("its host is not the bucket for the stack's region"));
         }
-        if !self.names(request) {
+        if !self.names(key) {
             return Err(refused("its key does not name this request"));
         }
         Ok(url)
     }
 
-    /// The key is `StackId|LogicalResourceId|RequestId`. It is taken from the text as it came: a URL parser would have
-    /// resolved dots in it.
-    fn names(&self, request: &Envelope) -> bool {
+    /// The key is taken from the text as it came: a URL parser would have resolved dots in it.
+    fn names(&self, key: &str) -> bool {
         let after_scheme = self.0.split_once("://").map_or("", |(_, rest)| rest);
         let path =
             after_scheme.split(['?', '#']).next().and_then(|rest| rest.split_once('/')).map_or("", |(_, path)| path);
-        let expected = format!("{}|{}|{}", request.stack_id.as_str(), request.logical_resource_id, request.request_id);
-        percent_decode_str(path).decode_utf8().is_ok_and(|key| key == expected)
+        percent_decode_str(path).decode_utf8().is_ok_and(|named| named == key)
     }
 }
 
@@ -105,22 +102,14 @@ impl AllowedHosts {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     const HOST: &str = "cloudformation-custom-resource-response-euwest1.s3-eu-west-1.amazonaws.com";
     const KEY: &str = "arn%3Aaws%3Acloudformation%3Aeu-west-1%3A111122223333%3Astack/pets/9a8b%7CPets%7Cr1";
 
     fn check(url: &str, allowed: &str) -> Result<Url, Error> {
-        let envelope = Envelope::parse(&json!({
-            "ResponseURL": url,
-            "StackId": "arn:aws:cloudformation:eu-west-1:111122223333:stack/pets/9a8b",
-            "RequestId": "r1",
-            "LogicalResourceId": "Pets",
-        }));
-        let envelope = envelope.unwrap();
-        envelope.response_url.check(&envelope, &AllowedHosts::parse(allowed))
+        let key = "arn:aws:cloudformation:eu-west-1:111122223333:stack/pets/9a8b|Pets|r1";
+        ResponseUrl::new(url).check("eu-west-1", key, &AllowedHosts::parse(allowed))
     }
 
     #[test]

@@ -1,14 +1,13 @@
-//! The doors for those who wait for an answer: CloudFormation, an operator's command, Terraform. Each turns its way of
-//! asking into a call of `intake` or `reconcile`, and the outcome into its way of answering.
+//! The operator's door: `{"command": "apply", "name": "pets", "spec": {…}}`, one binding or many.
 
 use futures::StreamExt;
 use serde_json::{Value, json};
-use shared::custom_resource::{Kind, Outcome as Answered, Request};
 use shared::entry::Invocation;
 use shared::error::Error;
-use shared::trigger::{Command, CommandItem, Terraform, TerraformAction};
+use shared::trigger::{Command, CommandItem};
 
-use crate::intake::{self, Stamp};
+use super::{apply_alone, check_name, shift, stamp};
+use crate::intake;
 use crate::observe;
 use crate::plan::{Intent, Observed, Plan, plan};
 use crate::reconcile::{self, Looked, Patience, Shift};
@@ -19,57 +18,6 @@ use crate::world::World;
 /// How many bindings a command works on at a time. EC2's and Elastic Load Balancing's request buckets are shared with
 /// every other tool of the account.
 const CONCURRENT_MAX: usize = 4;
-
-/// The `PhysicalResourceId` of a stack's resource, known before any work: a spec that can't be read has no sink, and
-/// the id then only names the resource.
-pub fn physical_id(request: &Request) -> String {
-    let sink = crate::spec::BindingSpec::parse(request.properties.clone()).map(|spec| spec.sink.identity());
-    origin_of(request).binding_id(sink.as_deref().unwrap_or("unreadable"))
-}
-
-fn origin_of(request: &Request) -> Origin {
-    Origin::Stack {
-        stack_id: request.stack_id.as_str().to_owned(),
-        logical_resource_id: request.logical_resource_id.clone(),
-    }
-}
-
-/// `Custom::Binding`.
-pub async fn custom_resource<W: World>(
-    world: &W,
-    invocation: &Invocation,
-    request: Request,
-) -> Result<Answered, Error> {
-    let shift = shift(invocation);
-    let stamp = Stamp { fingerprint: request.fingerprint(), signed_at_seconds: request.signed_at_seconds };
-    match request.kind {
-        Kind::Create | Kind::Update => {
-            let origin = origin_of(&request);
-            let wanted = intake::check(world, invocation.caller.account(), origin, request.properties).await?;
-            let binding = intake::apply(world, &shift, wanted, stamp).await?.into_answer()?;
-            Ok(Answered::new(binding.id.clone(), report::attributes(&binding)))
-        }
-        Kind::Delete => {
-            let physical_id = request.physical_resource_id.clone().unwrap_or_default();
-            for id in deleted_ids(world, &request, &physical_id).await? {
-                if let Some(outcome) = intake::delete(world, &shift, &id, stamp.clone()).await? {
-                    outcome.into_answer()?;
-                }
-            }
-            Ok(Answered::new(physical_id, Default::default()))
-        }
-    }
-}
-
-/// Which bindings a Delete is about: the one that it names, or, if the id is none that we gave to this resource, all of
-/// the resource's.
-async fn deleted_ids<W: World>(world: &W, request: &Request, physical_id: &str) -> Result<Vec<String>, Error> {
-    let origin = origin_of(request);
-    if physical_id.starts_with(&origin.id_prefix()) {
-        return Ok(vec![physical_id.to_owned()]);
-    }
-    Ok(intake::of_origin(world, &origin).await?.into_iter().map(|binding| binding.id).collect())
-}
 
 /// A direct invoke.
 pub async fn command<W: World>(world: &W, invocation: &Invocation, command: Command) -> Result<Value, Error> {
@@ -167,44 +115,14 @@ async fn one<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: Com
         (Verb::Plan, None) => dry_run(world, find(world, &name).await?).await,
         (Verb::Get, None) => Ok(report::answer(&find(world, &name).await?)),
         (Verb::Sync, None) => sync(world, &shift, find(world, &name).await?).await,
-        (Verb::Delete, None) => delete(world, &shift, name).await,
+        (Verb::Delete, None) => delete(world, invocation, &shift, name).await,
         (Verb::Get | Verb::Sync | Verb::Delete | Verb::List, _) => {
             Err(Error::invalid("spec is not a field of this command: give the name alone"))
         }
     }
 }
 
-fn check_name(name: &str) -> Result<(), Error> {
-    let fits = (1..=128).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
-    match fits {
-        true => Ok(()),
-        false => Err(Error::invalid(format!(
-            "name: '{}' is not 1 to 128 letters, digits, dots, dashes or underscores",
-            name.chars().take(140).collect::<String>()
-        ))),
-    }
-}
-
-/// Applies, then lets go of what the same origin had on another sink.
-async fn apply_alone<W: World>(
-    world: &W,
-    invocation: &Invocation,
-    shift: &Shift,
-    origin: Origin,
-    spec: Value,
-) -> Result<Value, Error> {
-    let wanted = intake::check(world, invocation.caller.account(), origin.clone(), spec).await?;
-    let binding = intake::apply(world, shift, wanted, stamp(invocation)).await?.into_answer()?;
-    for other in intake::of_origin(world, &origin).await?.into_iter().filter(|other| other.id != binding.id) {
-        if let Some(outcome) = intake::delete(world, shift, &other.id, stamp(invocation)).await? {
-            outcome.into_answer()?;
-        }
-    }
-    Ok(report::answer(&binding))
-}
-
-async fn delete<W: World>(world: &W, shift: &Shift, name: String) -> Result<Value, Error> {
+async fn delete<W: World>(world: &W, invocation: &Invocation, shift: &Shift, name: String) -> Result<Value, Error> {
     let found = intake::list(world, "").await?.into_iter().find(|binding| is_called(binding, &name));
     let Some(binding) = found else {
         return Ok(json!({"name": name, "id": null, "status": Status::Deleted.as_str(), "attributes": {}}));
@@ -214,7 +132,7 @@ async fn delete<W: World>(world: &W, shift: &Shift, name: String) -> Result<Valu
             "{name} belongs to the resource {logical_resource_id} of the stack {stack_id}: remove it there"
         )));
     }
-    let outcome = intake::delete(world, shift, &binding.id, Stamp::default()).await?;
+    let outcome = intake::delete(world, shift, &binding.id, stamp(invocation)).await?;
     let mut left = binding;
     left.status = Status::Deleted;
     let left = outcome.map_or(Ok(left), report::Outcome::into_answer)?;
@@ -268,58 +186,4 @@ async fn find<W: World>(world: &W, name: &str) -> Result<Binding, Error> {
 
 fn not_found(name: &str) -> Error {
     Error::not_found(format!("there is no binding called '{name}': the command list shows those that there are"))
-}
-
-/// A resource of Terraform's. Where it has no name, its sink is its name.
-pub async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: Terraform) -> Result<Value, Error> {
-    let shift = shift(invocation);
-    let origin = terraform_origin(&terraform.resource)?;
-    if terraform.action == TerraformAction::Delete {
-        return drop_origin(world, &shift, invocation, &origin).await;
-    }
-    let spec = terraform.resource.spec.unwrap_or_default();
-    let answer = apply_alone(world, invocation, &shift, origin.clone(), spec).await?;
-    // What it was called before is gone once it has another name, or another sink that it is named after.
-    if let Some(previous) = &terraform.previous {
-        let previous = terraform_origin(previous)?;
-        if previous != origin {
-            drop_origin(world, &shift, invocation, &previous).await?;
-        }
-    }
-    Ok(answer)
-}
-
-fn terraform_origin(resource: &CommandItem) -> Result<Origin, Error> {
-    let name = match &resource.name {
-        Some(name) => {
-            check_name(name)?;
-            name.clone()
-        }
-        None => crate::spec::BindingSpec::parse(resource.spec.clone().unwrap_or_default())?.sink.identity(),
-    };
-    Ok(Origin::Terraform { name })
-}
-
-async fn drop_origin<W: World>(
-    world: &W,
-    shift: &Shift,
-    invocation: &Invocation,
-    origin: &Origin,
-) -> Result<Value, Error> {
-    for binding in intake::of_origin(world, origin).await? {
-        if let Some(outcome) = intake::delete(world, shift, &binding.id, stamp(invocation)).await? {
-            outcome.into_answer()?;
-        }
-    }
-    Ok(json!({"name": origin.name(), "id": null, "status": Status::Deleted.as_str(), "attributes": {}}))
-}
-
-/// The invocation's own mark. Commands come one by one and each is the newest.
-fn stamp(invocation: &Invocation) -> Stamp {
-    Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None }
-}
-
-/// What the invocation's leases are called, and when they end: a few seconds after Lambda has ended it for sure.
-pub fn shift(invocation: &Invocation) -> Shift {
-    Shift { id: invocation.request_id.clone(), until_seconds: invocation.deadline_millis / 1_000 + 5 }
 }

@@ -1,0 +1,59 @@
+//! The doors for those who wait for an answer: CloudFormation, an operator's command, Terraform. Each turns its way of
+//! asking into a call of `intake` or `reconcile`, and the outcome into its way of answering.
+
+mod command;
+mod stack;
+mod terraform;
+
+pub use command::command;
+use serde_json::Value;
+use shared::entry::Invocation;
+use shared::error::Error;
+pub use stack::{custom_resource, physical_id};
+pub use terraform::terraform;
+
+use crate::intake::{self, Stamp};
+use crate::reconcile::Shift;
+use crate::record::Origin;
+use crate::report;
+use crate::world::World;
+
+/// Applies, then lets go of what the same origin had on another sink.
+async fn apply_alone<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    shift: &Shift,
+    origin: Origin,
+    spec: Value,
+) -> Result<Value, Error> {
+    let wanted = intake::check(world, invocation.caller.account(), origin.clone(), spec).await?;
+    let binding = intake::apply(world, shift, wanted, stamp(invocation)).await?.into_answer()?;
+    for other in intake::of_origin(world, &origin).await?.into_iter().filter(|other| other.id != binding.id) {
+        if let Some(outcome) = intake::delete(world, shift, &other.id, stamp(invocation)).await? {
+            outcome.into_answer()?;
+        }
+    }
+    Ok(report::answer(&binding))
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    let fits = (1..=128).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    match fits {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "name: '{}' is not 1 to 128 letters, digits, dots, dashes or underscores",
+            name.chars().take(140).collect::<String>()
+        ))),
+    }
+}
+
+/// The invocation's own mark. Commands come one by one and each is the newest.
+fn stamp(invocation: &Invocation) -> Stamp {
+    Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None }
+}
+
+/// What the invocation's leases are called, and when they end: a few seconds after Lambda has ended it for sure.
+pub fn shift(invocation: &Invocation) -> Shift {
+    Shift { id: invocation.request_id.clone(), until_seconds: invocation.deadline_millis / 1_000 + 5 }
+}

@@ -1,0 +1,62 @@
+//! CloudFormation's door: `Custom::Binding`.
+
+use shared::custom_resource::{Kind, Outcome as Answered, Request};
+use shared::entry::Invocation;
+use shared::error::Error;
+
+use super::shift;
+use crate::intake::{self, Stamp};
+use crate::record::Origin;
+use crate::report;
+use crate::world::World;
+
+/// The `PhysicalResourceId` of a stack's resource, known before any work: a spec that can't be read has no sink, and
+/// the id then only names the resource.
+pub fn physical_id(request: &Request) -> String {
+    let sink = crate::spec::BindingSpec::parse(request.properties.clone()).map(|spec| spec.sink.identity());
+    origin_of(request).binding_id(sink.as_deref().unwrap_or("unreadable"))
+}
+
+fn origin_of(request: &Request) -> Origin {
+    Origin::Stack {
+        stack_id: request.stack_id.as_str().to_owned(),
+        logical_resource_id: request.logical_resource_id.clone(),
+    }
+}
+
+/// `Custom::Binding`.
+pub async fn custom_resource<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    request: Request,
+) -> Result<Answered, Error> {
+    let shift = shift(invocation);
+    let stamp = Stamp { fingerprint: request.fingerprint(), signed_at_seconds: request.signed_at_seconds };
+    match request.kind {
+        Kind::Create | Kind::Update => {
+            let origin = origin_of(&request);
+            let wanted = intake::check(world, invocation.caller.account(), origin, request.properties).await?;
+            let binding = intake::apply(world, &shift, wanted, stamp).await?.into_answer()?;
+            Ok(Answered::new(binding.id.clone(), report::attributes(&binding)))
+        }
+        Kind::Delete => {
+            let physical_id = request.physical_resource_id.clone().unwrap_or_default();
+            for id in deleted_ids(world, &request, &physical_id).await? {
+                if let Some(outcome) = intake::delete(world, &shift, &id, stamp.clone()).await? {
+                    outcome.into_answer()?;
+                }
+            }
+            Ok(Answered::new(physical_id, Default::default()))
+        }
+    }
+}
+
+/// Which bindings a Delete is about: the one that it names, or, if the id is none that we gave to this resource, all of
+/// the resource's.
+async fn deleted_ids<W: World>(world: &W, request: &Request, physical_id: &str) -> Result<Vec<String>, Error> {
+    let origin = origin_of(request);
+    if physical_id.starts_with(&origin.id_prefix()) {
+        return Ok(vec![physical_id.to_owned()]);
+    }
+    Ok(intake::of_origin(world, &origin).await?.into_iter().map(|binding| binding.id).collect())
+}

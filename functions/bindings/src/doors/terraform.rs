@@ -1,0 +1,56 @@
+//! Terraform's door: `aws_lambda_invocation` with `lifecycle_scope = "CRUD"`.
+
+use serde_json::{Value, json};
+use shared::entry::Invocation;
+use shared::error::Error;
+use shared::trigger::{CommandItem, Terraform, TerraformAction};
+
+use super::{apply_alone, check_name, shift, stamp};
+use crate::intake;
+use crate::reconcile::Shift;
+use crate::record::{Origin, Status};
+use crate::world::World;
+
+/// A resource of Terraform's. Where it has no name, its sink is its name.
+pub async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: Terraform) -> Result<Value, Error> {
+    let shift = shift(invocation);
+    let origin = terraform_origin(&terraform.resource)?;
+    if terraform.action == TerraformAction::Delete {
+        return drop_origin(world, &shift, invocation, &origin).await;
+    }
+    let spec = terraform.resource.spec.unwrap_or_default();
+    let answer = apply_alone(world, invocation, &shift, origin.clone(), spec).await?;
+    // What it was called before is gone once it has another name, or another sink that it is named after.
+    if let Some(previous) = &terraform.previous {
+        let previous = terraform_origin(previous)?;
+        if previous != origin {
+            drop_origin(world, &shift, invocation, &previous).await?;
+        }
+    }
+    Ok(answer)
+}
+
+fn terraform_origin(resource: &CommandItem) -> Result<Origin, Error> {
+    let name = match &resource.name {
+        Some(name) => {
+            check_name(name)?;
+            name.clone()
+        }
+        None => crate::spec::BindingSpec::parse(resource.spec.clone().unwrap_or_default())?.sink.identity(),
+    };
+    Ok(Origin::Terraform { name })
+}
+
+async fn drop_origin<W: World>(
+    world: &W,
+    shift: &Shift,
+    invocation: &Invocation,
+    origin: &Origin,
+) -> Result<Value, Error> {
+    for binding in intake::of_origin(world, origin).await? {
+        if let Some(outcome) = intake::delete(world, shift, &binding.id, stamp(invocation)).await? {
+            outcome.into_answer()?;
+        }
+    }
+    Ok(json!({"name": origin.name(), "id": null, "status": Status::Deleted.as_str(), "attributes": {}}))
+}
