@@ -104,7 +104,18 @@ impl Cloud {
 
     /// Invokes `bindings` and waits for its answer.
     pub async fn invoke(&self, payload: Value) -> Result<Result<Value, FunctionError>> {
-        let call = self.lambda.invoke().function_name(&self.function).payload(Blob::new(payload.to_string()));
+        self.invoke_as(None, payload).await
+    }
+
+    /// Invokes `bindings` through an alias, which is made if it isn't there.
+    pub async fn invoke_as(&self, alias: Option<&str>, payload: Value) -> Result<Result<Value, FunctionError>> {
+        if let Some(alias) = alias {
+            let version = self.lambda.publish_version().function_name(&self.function).send().await?;
+            let call = self.lambda.create_alias().function_name(&self.function).name(alias);
+            call.function_version(version.version().unwrap_or("1")).send().await?;
+        }
+        let call = self.lambda.invoke().function_name(&self.function).set_qualifier(alias.map(str::to_owned));
+        let call = call.payload(Blob::new(payload.to_string()));
         let answer = call.send().await.context("failed to invoke bindings")?;
         let body: Value = serde_json::from_slice(answer.payload().map(Blob::as_ref).unwrap_or(b"null"))?;
         if answer.function_error().is_none() {

@@ -131,6 +131,18 @@ async fn a_payload_that_is_nothing_says_what_to_send() -> Result<()> {
 }
 
 #[tokio::test]
+async fn whoever_comes_through_an_alias_is_no_operator() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    for (alias, text) in
+        [("account-444455556666", "account 444455556666 may not use bindings"), ("live", "belongs to no account")]
+    {
+        let error = cloud.invoke_as(Some(alias), json!({"command": "list"})).await?.unwrap_err();
+        assert!(error.error_type == "Forbidden" && error.message.contains(text), "{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_event_of_an_unknown_source_is_no_error_and_does_nothing() -> Result<()> {
     let cloud = Cloud::connect().await?;
     let foreign = json!({"source": "somebody.else", "detail-type": "Something Happened", "detail": {"a": 1}});
