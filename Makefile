@@ -4,6 +4,7 @@
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/foregate/target
 BINARIES := $(CARGO_TARGET_DIR)/debug
 CLOUD := .venv/bin/python tests/local_cloud/cloud.py
+VENV := .venv/.installed
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -13,51 +14,60 @@ help: ## list what there is
 	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 .PHONY: demo
-demo: build .venv ## show the main job on a local cloud of its own, from nothing to the end
+demo: build $(VENV) ## show the main job on a local cloud of its own, from nothing to the end
 	@trap '$(CLOUD) down --dir .local/demo' EXIT; \
 	LOCAL_CLOUD_HEALTHY_AFTER_SECONDS=3 $(CLOUD) up --dir .local/demo --binaries $(BINARIES); \
 	. .local/demo/env; $(BINARIES)/demo
 
 .PHONY: up
-up: build .venv ## start the local cloud and deploy template.yaml to it; then: . .local/env
+up: build $(VENV) ## start the local cloud and deploy template.yaml to it; then: . .local/env
 	@$(CLOUD) up --dir .local --binaries $(BINARIES)
 
 .PHONY: down
-down: .venv ## end the local cloud
+down: $(VENV) ## end the local cloud
 	@$(CLOUD) down --dir .local
 
 .PHONY: test
 test: lint build ## everything: lint, unit tests, and the deployed functions on a local cloud of their own
 	@trap '$(CLOUD) down --dir .local/test' EXIT; \
 	$(CLOUD) up --dir .local/test --binaries $(BINARIES); \
-	. .local/test/env; cargo test --workspace --locked
+	. .local/test/env; TIMEFORMAT='cargo test: %1R s'; time cargo test --workspace --locked
 
 .PHONY: unit
 unit: ## the tests that need no local cloud
 	cargo test --workspace --locked --lib --bins --test house --test simulation
 
 .PHONY: lint
-lint: .venv ## formatting, clippy, cfn-lint
+lint: $(VENV) ## formatting, clippy, cfn-lint
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
-	.venv/bin/cfn-lint template.yaml
+	@TIMEFORMAT='clippy: %1R s'; time cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	@TIMEFORMAT='cfn-lint: %1R s'; time .venv/bin/cfn-lint template.yaml
 
 # Always the whole workspace: with a part of it, cargo would choose other features for shared crates and build the SDK
 # a second time.
 .PHONY: build
 build: ## build everything
 	@echo "building into $(CARGO_TARGET_DIR) (the first time takes minutes: the AWS SDK is large)"
-	cargo build --workspace --locked
+	@TIMEFORMAT='build: %1R s'; time cargo build --workspace --locked
 
 .PHONY: bench
 bench: ## what the performance figures in README come from
 	cargo bench --workspace --locked
 
-.venv: requirements.txt
+# The stamp comes last: an installation that broke off is done again.
+$(VENV): requirements.txt
 	@echo "installing the local cloud's Python packages into .venv"
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch .venv
+	@touch $@
+
+.PHONY: venv
+venv: $(VENV) ## the Python packages of the local cloud, in .venv
+
+.PHONY: clean
+clean: ## end what runs here and remove what the local cloud left; cargo's cache stays, other checkouts share it
+	@for dir in .local .local/demo .local/test; do [ ! -e $$dir/state.json ] || $(CLOUD) down --dir $$dir; done
+	rm -rf .local .venv
 
 .PHONY: pin
 pin: ## pin anew what requirements.in asks for

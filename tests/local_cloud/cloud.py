@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -96,6 +97,7 @@ class Cloud:
         return json.loads(self.state_file.read_text()) if self.state_file.exists() else {}
 
     def down(self):
+        was_started_here = self.state_file.exists()
         groups = [
             entry["pid"]
             for entry in self.state().values()
@@ -114,6 +116,9 @@ class Cloud:
                 continue
         self.state_file.unlink(missing_ok=True)
         (self.directory / "env").unlink(missing_ok=True)
+        if was_started_here:
+            # ministack leaves each function's unpacked binary there: 36 MB a start.
+            shutil.rmtree(self.directory / "tmp", ignore_errors=True)
         return len(groups)
 
     # ---- up ----
@@ -149,12 +154,13 @@ class Cloud:
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
             **self.endpoints,
         }
-        outside = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         temporary = self.directory / "tmp"
         temporary.mkdir(exist_ok=True)
-        environment = {**outside, **self.client_settings, "TMPDIR": str(temporary)}
+        environment = {**os.environ, **self.client_settings, "TMPDIR": str(temporary)}
         host = f"127.0.0.1:{self.ports['ministack']}"
         ministack = {
             **environment,
@@ -249,11 +255,21 @@ class Cloud:
             "BINDINGS_FUNCTION": outputs["BindingsFunctionName"],
             "BINDINGS_SERVICE_TOKEN": outputs["BindingsServiceToken"],
             "BINDINGS_DEAD_LETTERS_URL": outputs["BindingsDeadLettersUrl"],
+            "MINISTACK_URL": self.urls["ministack"],
             "MOTO_URL": self.urls["moto"],
             "LOCAL_CLOUD_DIR": str(self.directory),
         }
-        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()]
+        # A profile or a session token of the reader's own would be used beside these, or instead.
+        lines = ["unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN\n"]
+        lines += [f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()]
         (self.directory / "env").write_text("".join(lines))
+
+
+def leave_outside():
+    """Drops what the caller has set for the real AWS, and the proxies: all that is talked to here is on 127.0.0.1."""
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name.upper() in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            del os.environ[name]
 
 
 def started(pid):
@@ -300,6 +316,7 @@ def main():
     parser.add_argument("--binaries", help="where cargo puts binaries")
     arguments = parser.parse_args()
     cloud = Cloud(arguments.dir)
+    leave_outside()
     try:
         if arguments.verb == "up":
             cloud.up(arguments.binaries)

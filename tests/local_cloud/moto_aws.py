@@ -15,7 +15,7 @@ import time
 from urllib.parse import parse_qs
 
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.ec2.exceptions import InvalidParameterValueError
+from moto.ec2.exceptions import EC2ClientError, InvalidParameterValueError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.vpcs import VPCBackend
@@ -31,6 +31,21 @@ LOCK = threading.RLock()
 # ---- EC2: interface endpoints ----------------------------------------------------------------------------------------
 
 
+class InsufficientFreeAddresses(EC2ClientError):
+    """EC2 API reference, error code InsufficientFreeAddressesInSubnet."""
+
+    def __init__(self, subnet_id):
+        message = f"The subnet '{subnet_id}' does not have enough free addresses to satisfy the request."
+        super().__init__("InsufficientFreeAddressesInSubnet", message)
+
+
+def free_address(subnet):
+    try:
+        return subnet.get_available_subnet_ip(None)
+    except StopIteration:
+        raise InsufficientFreeAddresses(subnet.id) from None
+
+
 def add_interface(backend, subnet_id, groups, description, interface_type):
     """A requester-managed interface with an address of its subnet.
 
@@ -41,9 +56,9 @@ def add_interface(backend, subnet_id, groups, description, interface_type):
     subnet = backend.get_subnet(subnet_id)
     # The first four addresses of a subnet are AWS's own (VPC user guide, "Subnet CIDR blocks").
     reserved = set(list(ipaddress.ip_network(subnet.cidr_block).hosts())[:3])
-    address = subnet.get_available_subnet_ip(None)
+    address = free_address(subnet)
     while ipaddress.ip_address(address) in reserved:
-        address = subnet.get_available_subnet_ip(None)
+        address = free_address(subnet)
     interface = backend.create_network_interface(subnet, address, group_ids=groups, description=description)
     interface.interface_type = interface_type
     interface.requester_managed = True
@@ -77,8 +92,14 @@ def patch_create_vpc_endpoint():
                 for interface_id in endpoint.network_interface_ids:
                     drop_interface(self, interface_id)
                 endpoint.network_interface_ids = []
-                for subnet_id in endpoint.subnet_ids or []:
-                    endpoint_interface(self, endpoint, subnet_id)
+                try:
+                    for subnet_id in endpoint.subnet_ids or []:
+                        endpoint_interface(self, endpoint, subnet_id)
+                except InsufficientFreeAddresses:
+                    for interface_id in endpoint.network_interface_ids:
+                        drop_interface(self, interface_id)
+                    del self.vpc_end_points[endpoint.id]
+                    raise
             return endpoint
 
     VPCBackend.create_vpc_endpoint = create_vpc_endpoint
@@ -95,6 +116,10 @@ def patch_modify_vpc_endpoint():
             endpoint = self.vpc_end_points[vpc_id]
             if not is_interface_endpoint(endpoint):
                 return
+            if kwargs.get("add_security_groups") or kwargs.get("remove_security_groups"):
+                groups = [self.get_security_group_from_id(one) for one in endpoint.security_group_ids]
+                for interface_id in endpoint.network_interface_ids:
+                    self.enis[interface_id]._group_set = list(groups)
             interfaces = [self.enis[one] for one in endpoint.network_interface_ids if one in self.enis]
             for interface in [one for one in interfaces if one.subnet.id not in endpoint.subnet_ids]:
                 endpoint.network_interface_ids.remove(interface.id)
@@ -168,7 +193,10 @@ def target_key(group, target):
 
 def check_target(group, target):
     """What RegisterTargets refuses (Elastic Load Balancing API reference, TargetDescription and InvalidTarget): no IP
-    address; an address outside the subnets of the group's VPC without a zone; an instance that is not running."""
+    address; one outside the subnets of the group's VPC that is publicly routable or comes without a zone; an instance
+    that is not running or comes with a zone; a port over 65535."""
+    if target_key(group, target)[1] > 65535:
+        raise ValidationError(f"Port '{target['Port']}' is not between 1 and 65535")
     if group.target_type == "ip":
         try:
             address = ipaddress.ip_address(target["Id"])
@@ -181,12 +209,16 @@ def check_target(group, target):
             for subnet in by_zone.values()
             if subnet.vpc_id == group.vpc_id
         )
+        if not inside and address.is_global:
+            raise InvalidTarget(f"The IP address '{target['Id']}' is publicly routable")
         if not inside and not target.get("AvailabilityZone"):
             raise InvalidTarget(
                 f"The IP address '{target['Id']}' is not within a range of addresses of the VPC, and has no "
                 "Availability Zone"
             )
     elif group.target_type == "instance":
+        if target.get("AvailabilityZone"):
+            raise ValidationError("You cannot specify an Availability Zone for a target of the type 'instance'")
         instance = group.ec2_backend.get_instance_by_id(target["Id"])
         if instance is None or instance.state != "running":
             raise InvalidTarget(
@@ -196,6 +228,12 @@ def check_target(group, target):
 
 def deregistration_delay_seconds(group):
     return int(group.attributes.get("deregistration_delay.timeout_seconds", 300))
+
+
+def is_routed_to(group):
+    """Whether a listener or a rule forwards to the group now; moto's own list of its load balancers only grows (Network
+    Load Balancer guide, "Target health status", Target.NotInUse)."""
+    return elb.elbv2_backends[group.account_id][group.region_name]._any_listener_using(group.arn)
 
 
 def forget_drained(group):
@@ -239,7 +277,7 @@ def patch_targets():
         if "drained" in known:
             description = "Target deregistration is in progress"
             return TargetState(self, known, "draining", "Target.DeregistrationInProgress", description)
-        if not self.load_balancer_arns:
+        if not is_routed_to(self):
             description = "Target group is not configured to receive traffic from the load balancer"
             return TargetState(self, known, "unused", "Target.NotInUse", description)
         pinned = PINNED_HEALTH.get((self.arn, *target_key(self, known)))

@@ -52,7 +52,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         bus: EventBus::new(&config, std::env::var("FOREGATE_BUS")?),
     });
     let hosts = std::env::var("FOREGATE_RESPONSE_HOSTS").unwrap_or_default();
-    let responder = Arc::new(Responder::new(AllowedHosts::parse(&hosts)));
+    let responder = Responder::new(AllowedHosts::parse(&hosts)).in_region(std::env::var("AWS_REGION")?);
+    let responder = Arc::new(match std::env::var("AWS_LAMBDA_LOG_GROUP_NAME") {
+        Ok(group) => responder.logging_to(&group),
+        Err(_) => responder,
+    });
     entry::serve("bindings", |payload, invocation| {
         bindings::handle(aws.clone(), responder.clone(), payload, invocation)
     })

@@ -9,6 +9,7 @@ use crate::error::Error;
 /// CloudFormation drops a longer answer without a word, and the stack hangs for an hour.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
 const BODY_BYTES_MAX: usize = 4_096;
+const PHYSICAL_ID_BYTES_MAX: usize = 1_024;
 
 /// What a function's work comes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +52,12 @@ struct Body<'a> {
 /// The body of an answer that says that the work is done. Attributes that don't fit make it a failure: leaving them out
 /// would break whoever reads them later.
 pub(super) fn success(request: &Envelope, outcome: &Outcome) -> Result<String, Error> {
+    let id_bytes = outcome.physical_id.len();
+    if id_bytes == 0 || id_bytes > PHYSICAL_ID_BYTES_MAX {
+        return Err(Error::upstream(format!(
+            "internal error: the resource's id has {id_bytes} bytes, CloudFormation takes 1 to {PHYSICAL_ID_BYTES_MAX}"
+        )));
+    }
     let body = write(request, "SUCCESS", None, &outcome.physical_id, Some(outcome));
     if body.len() <= BODY_BYTES_MAX {
         return Ok(body);
@@ -59,12 +66,12 @@ pub(super) fn success(request: &Envelope, outcome: &Outcome) -> Result<String, E
     let name = largest.map_or("", |(name, _)| name);
     Err(Error::invalid(format!(
         "the attributes are too large for CloudFormation's answer of {BODY_BYTES_MAX} bytes, most of all {name}: the \
-         resource itself was made; use several smaller ones"
+         resource itself was made or changed; use several smaller ones"
     )))
 }
 
-/// The body of an answer that says why the work was not done, the reason shortened until it fits.
-pub(super) fn failure(request: &Envelope, physical_id: &str, error: &Error) -> String {
+/// The body of an answer that says why the work was not done, the reason shortened until it fits; `log` has all of it.
+pub(super) fn failure(request: &Envelope, physical_id: &str, error: &Error, log: &str) -> String {
     let reason = format!("{}: {}", error.error_type, error.message);
     let whole = write(request, "FAILED", Some(&reason), physical_id, None);
     if whole.len() <= BODY_BYTES_MAX {
@@ -72,10 +79,10 @@ pub(super) fn failure(request: &Envelope, physical_id: &str, error: &Error) -> S
     }
     let cut = |length: usize| {
         let kept: String = reason.chars().take(length).collect();
-        write(request, "FAILED", Some(&format!("{kept}… (the function's log has the rest)")), physical_id, None)
+        write(request, "FAILED", Some(&format!("{kept}… (the rest is in {log})")), physical_id, None)
     };
     // The longest beginning that fits: a character may take one to six bytes as JSON.
-    let (mut fits, mut too_long) = (0, reason.chars().count());
+    let (mut fits, mut too_long) = (0, reason.chars().take(BODY_BYTES_MAX).count());
     while fits + 1 < too_long {
         let middle = usize::midpoint(fits, too_long);
         match cut(middle).len() <= BODY_BYTES_MAX {
@@ -125,20 +132,56 @@ mod tests {
 
     #[test]
     fn a_long_reason_is_shortened_by_bytes_and_never_dropped() {
-        for text in ["x", "ü", "€", "🦀", "\"", "\n", "\u{1}"] {
+        for text in ["x", "ü", "€", "🦀", "e\u{301}", "a🦀ü", "\"", "\\", "\n", "\u{1}"] {
             let error = Error::invalid(text.repeat(36_000));
-            let body = failure(&envelope(), "binding-1", &error);
+            let body = failure(&envelope(), "binding-1", &error, "log group pets");
             assert!(body.len() <= BODY_BYTES_MAX && body.len() > BODY_BYTES_MAX - 16, "{text:?}: {}", body.len());
             let parsed: Value = serde_json::from_str(&body).unwrap();
             let reason = parsed["Reason"].as_str().unwrap();
-            assert!(reason.starts_with("InvalidInput: ") && reason.ends_with("… (the function's log has the rest)"));
+            assert!(reason.starts_with("InvalidInput: ") && reason.ends_with("… (the rest is in log group pets)"));
             assert_eq!(parsed["PhysicalResourceId"], "binding-1");
         }
     }
 
     #[test]
+    fn a_reason_is_shortened_from_the_first_byte_too_many() {
+        let frame = failure(&envelope(), "b", &Error::invalid(""), "").len();
+        for (bytes, shortened) in [(BODY_BYTES_MAX - frame, false), (BODY_BYTES_MAX - frame + 1, true)] {
+            let body = failure(&envelope(), "b", &Error::invalid("x".repeat(bytes)), "log");
+            assert!(body.len() <= BODY_BYTES_MAX, "{}", body.len());
+            assert_eq!(body.contains('…'), shortened, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn the_longest_ids_leave_room_for_a_reason() {
+        let event = json!({
+            "ResponseURL": "https://example.com",
+            "StackId": format!("arn:aws:cloudformation:eu-west-1:111122223333:stack/{}/{}", "s".repeat(128), "u".repeat(36)),
+            "RequestId": "r".repeat(36),
+            "LogicalResourceId": "L".repeat(255),
+            "PhysicalResourceId": "\"".repeat(1_024),
+        });
+        let envelope = Envelope::parse(&event).unwrap();
+        let id = envelope.physical_resource_id.clone().unwrap();
+        let body = failure(&envelope, &id, &Error::invalid("ü".repeat(36_000)), "the function's log");
+        let parsed: Value = serde_json::from_str(&body).unwrap();
+        assert!(body.len() <= BODY_BYTES_MAX && parsed["Reason"].as_str().unwrap().contains("üüü"), "{body}");
+    }
+
+    #[test]
+    fn an_id_that_cloudformation_would_not_take_is_a_failure() {
+        for id in [String::new(), "ü".repeat(513)] {
+            assert!(
+                success(&envelope(), &Outcome::new(id, Map::new())).unwrap_err().message.contains("internal error")
+            );
+        }
+        assert!(success(&envelope(), &Outcome::new("ü".repeat(512), Map::new())).is_ok());
+    }
+
+    #[test]
     fn a_short_reason_stands_as_it_is() {
-        let parsed: Value = serde_json::from_str(&failure(&envelope(), "b", &Error::conflict("taken"))).unwrap();
+        let parsed: Value = serde_json::from_str(&failure(&envelope(), "b", &Error::conflict("taken"), "")).unwrap();
         assert_eq!((&parsed["Status"], &parsed["Reason"]), (&json!("FAILED"), &json!("Conflict: taken")));
     }
 

@@ -1,7 +1,10 @@
 //! What CloudFormation sent. Every field is read by itself, so that a request which is cut in half can still be
 //! answered.
 
-use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
+use std::fmt;
+
+use aws_lambda_events::cloudformation::{CreateRequest, DeleteRequest, UpdateRequest};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -9,6 +12,9 @@ use url::Url;
 use super::response_url::{AllowedHosts, ResponseUrl};
 use crate::error::Error;
 use crate::types::{AccountId, Arn, Malformed};
+
+/// What an answer repeats of the request, as JSON: CloudFormation takes 4,096 bytes, and a reason has to fit too.
+const REPEATED_BYTES_MAX: usize = 3_000;
 
 /// What CloudFormation wants of the resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +25,22 @@ pub enum Kind {
     Update,
     /// To be removed.
     Delete,
+}
+
+impl Kind {
+    fn of(request_type: &str) -> Option<Self> {
+        [Self::Create, Self::Update, Self::Delete].into_iter().find(|kind| kind.to_string() == request_type)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Create => "Create",
+            Self::Update => "Update",
+            Self::Delete => "Delete",
+        })
+    }
 }
 
 /// A stack's ARN.
@@ -32,9 +54,13 @@ pub struct StackId {
 impl StackId {
     fn parse(text: &str) -> Result<Self, Malformed> {
         let wanted = "a stack's ARN such as arn:aws:cloudformation:eu-west-1:111122223333:stack/NAME/UUID";
-        let arn = Arn::parse(text)
-            .filter(|arn| arn.service == "cloudformation" && arn.resource.starts_with("stack/"))
-            .ok_or_else(|| Malformed::new(text, wanted))?;
+        let is_stack = |arn: &Arn| {
+            let parts: Vec<&str> = arn.resource.split('/').collect();
+            arn.service == "cloudformation"
+                && is_region(arn.region)
+                && matches!(parts[..], ["stack", name, id] if !name.is_empty() && !id.is_empty())
+        };
+        let arn = Arn::parse(text).filter(is_stack).ok_or_else(|| Malformed::new(text, wanted))?;
         Ok(Self { arn: text.to_owned(), account: arn.account.parse()?, region: arn.region.to_owned() })
     }
 
@@ -59,6 +85,11 @@ impl StackId {
     }
 }
 
+/// A region becomes part of a host's name: nothing but what a region's name is made of.
+fn is_region(text: &str) -> bool {
+    text.contains('-') && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
 /// The part of a request that is needed to answer it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
@@ -72,6 +103,8 @@ pub struct Envelope {
     pub logical_resource_id: String,
     /// The id that the resource was given earlier, if CloudFormation sent one.
     pub physical_resource_id: Option<String>,
+    /// What is wanted, if the request says so.
+    pub kind: Option<Kind>,
 }
 
 /// A whole request.
@@ -79,6 +112,10 @@ pub struct Envelope {
 pub struct Request {
     /// What is wanted.
     pub kind: Kind,
+    /// `Custom::Binding`, …
+    pub resource_type: String,
+    /// Where the answer goes.
+    pub response_url: ResponseUrl,
     /// The stack.
     pub stack_id: StackId,
     /// AWS reuses it when a deployment is retried: never the only key of anything.
@@ -95,75 +132,119 @@ pub struct Request {
     pub signed_at_seconds: Option<u64>,
 }
 
-/// Whether the properties are what a resource is to be, and not for CloudFormation itself.
-fn without_services(mut properties: Value) -> Value {
-    if let Some(fields) = properties.as_object_mut() {
-        fields.remove("ServiceToken");
-        fields.remove("ServiceTimeout");
-    }
-    properties
-}
-
 impl Envelope {
     /// Reads what an answer needs.
     pub fn parse(event: &Value) -> Result<Self, Error> {
-        let text = |field: &str| event.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let needed = |field: &'static str| {
-            text(field).ok_or_else(|| {
-                Error::invalid(format!(
-                    "{field} is missing: the custom-resource request is not whole and can't be answered"
-                ))
-            })
-        };
-        let stack_id = StackId::parse(needed("StackId")?).map_err(|e| Error::invalid(format!("StackId: {e}")))?;
-        Ok(Self {
-            response_url: ResponseUrl::new(needed("ResponseURL")?),
+        let stack_id =
+            StackId::parse(needed(event, "StackId")?).map_err(|e| Error::invalid(format!("StackId: {e}")))?;
+        let envelope = Self {
+            response_url: ResponseUrl::new(needed(event, "ResponseURL")?),
             stack_id,
-            request_id: needed("RequestId")?.to_owned(),
-            logical_resource_id: needed("LogicalResourceId")?.to_owned(),
-            physical_resource_id: text("PhysicalResourceId").map(str::to_owned),
-        })
+            request_id: needed(event, "RequestId")?.to_owned(),
+            logical_resource_id: needed(event, "LogicalResourceId")?.to_owned(),
+            physical_resource_id: text(event, "PhysicalResourceId").map(str::to_owned),
+            kind: text(event, "RequestType").and_then(Kind::of),
+        };
+        let Self { stack_id, request_id, logical_resource_id, physical_resource_id, .. } = &envelope;
+        let repeated = serde_json::json!([stack_id.as_str(), request_id, logical_resource_id, physical_resource_id]);
+        if repeated.to_string().len() > REPEATED_BYTES_MAX {
+            return Err(Error::invalid(
+                "StackId, RequestId, LogicalResourceId and PhysicalResourceId are too long: an answer that repeats them \
+                 would be more than CloudFormation takes",
+            ));
+        }
+        Ok(envelope)
     }
 
     /// Where an answer may go, if its URL is CloudFormation's for this very request.
-    pub(super) fn answer_url(&self, allowed: &AllowedHosts) -> Result<Url, Error> {
+    pub(super) fn answer_url(&self, allowed: &AllowedHosts, home: Option<&str>) -> Result<Url, Error> {
         let key = format!("{}|{}|{}", self.stack_id.as_str(), self.logical_resource_id, self.request_id);
-        self.response_url.check(self.stack_id.region(), &key, allowed)
+        self.response_url.check(self.stack_id.region(), &key, allowed, home)
     }
+}
+
+fn text<'a>(event: &'a Value, field: &str) -> Option<&'a str> {
+    event.get(field).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+fn needed<'a>(event: &'a Value, field: &str) -> Result<&'a str, Error> {
+    text(event, field).ok_or_else(|| {
+        let wrong = match event.get(field) {
+            None | Some(Value::Null | Value::String(_)) => "is missing",
+            Some(_) => "is not a string",
+        };
+        Error::invalid(format!("{field} {wrong}: the custom-resource request is not whole and can't be answered"))
+    })
 }
 
 impl Request {
     /// Reads the rest of a request whose `envelope` is there.
     pub fn parse(event: Value, envelope: &Envelope) -> Result<Self, Error> {
-        let parsed: CloudFormationCustomResourceRequest = serde_json::from_value(event)
-            .map_err(|e| Error::invalid(format!("the custom-resource request is not whole: {e}")))?;
-        let (kind, properties, old_properties) = match parsed {
-            CloudFormationCustomResourceRequest::Create(create) => (Kind::Create, create.resource_properties, None),
-            CloudFormationCustomResourceRequest::Update(update) => {
-                (Kind::Update, update.resource_properties, Some(update.old_resource_properties))
-            }
-            CloudFormationCustomResourceRequest::Delete(delete) => (Kind::Delete, delete.resource_properties, None),
-            _ => return Err(Error::invalid("RequestType: not one of Create, Update, Delete")),
-        };
-        let Envelope { response_url, stack_id, request_id, logical_resource_id, physical_resource_id } =
+        let Envelope { response_url, stack_id, request_id, logical_resource_id, physical_resource_id, kind } =
             envelope.clone();
+        let kind = kind.ok_or_else(|| match event.get("RequestType") {
+            None => not_whole("missing field `RequestType`"),
+            Some(_) => not_whole("RequestType is not one of Create, Update, Delete"),
+        })?;
+        let (resource_type, properties, old_properties) = match kind {
+            Kind::Create => {
+                let create: CreateRequest<Value> = read(event)?;
+                (create.resource_type, create.resource_properties, None)
+            }
+            Kind::Update => {
+                let update: UpdateRequest<Value, Value> = read(event)?;
+                (update.resource_type, update.resource_properties, Some(update.old_resource_properties))
+            }
+            Kind::Delete => {
+                let delete: DeleteRequest<Value> = read(event)?;
+                (delete.resource_type, delete.resource_properties, None)
+            }
+        };
+        if kind != Kind::Create && physical_resource_id.is_none() {
+            return Err(not_whole("PhysicalResourceId is empty"));
+        }
+        let old_properties = old_properties.map(|old| written_by_the_user("OldResourceProperties", old)).transpose()?;
         Ok(Self {
             kind,
+            resource_type,
             signed_at_seconds: response_url.signed_at_seconds(),
+            response_url,
             stack_id,
             request_id,
             logical_resource_id,
             physical_resource_id,
-            properties: without_services(properties),
-            old_properties: old_properties.map(without_services),
+            properties: written_by_the_user("ResourceProperties", properties)?,
+            old_properties,
         })
     }
 
     /// Tells the request from any other, also from one that carries the same request id with other properties.
     pub fn fingerprint(&self) -> String {
-        let text = format!("{}\n{:?}\n{}", self.request_id, self.kind, self.properties);
-        Sha256::digest(text).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+        // A list, so that no two requests can be written the same; a `Value` keeps its fields in order.
+        let Self { kind, stack_id, request_id, logical_resource_id, properties, .. } = self;
+        let text =
+            serde_json::json!([stack_id.as_str(), logical_resource_id, request_id, kind.to_string(), properties]);
+        Sha256::digest(text.to_string()).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+fn not_whole(why: impl fmt::Display) -> Error {
+    Error::invalid(format!("the custom-resource request is not whole: {why}"))
+}
+
+/// One of the three request types; an error names the field.
+fn read<T: DeserializeOwned>(event: Value) -> Result<T, Error> {
+    serde_path_to_error::deserialize(event).map_err(not_whole)
+}
+
+/// The properties without what is for CloudFormation itself.
+fn written_by_the_user(field: &str, properties: Value) -> Result<Value, Error> {
+    let Value::Object(mut properties) = properties else {
+        return Err(not_whole(format!("{field} is not an object")));
+    };
+    properties.remove("ServiceToken");
+    properties.remove("ServiceTimeout");
+    Ok(Value::Object(properties))
 }
 
 #[cfg(test)]
@@ -195,6 +276,7 @@ mod tests {
         assert_eq!(request.properties, json!({"Sink": {}}));
         assert_eq!((request.stack_id.name(), request.stack_id.region()), ("pets", "eu-west-1"));
         assert_eq!(request.stack_id.account().as_str(), "111122223333");
+        assert_eq!((request.kind, request.resource_type.as_str()), (Kind::Create, "Custom::Binding"));
         assert_eq!(request.signed_at_seconds, Some(1_795_169_472));
     }
 
@@ -203,7 +285,13 @@ mod tests {
         for (field, message) in [
             ("ResponseURL", "ResponseURL is missing: the custom-resource request is not whole and can't be answered"),
             ("StackId", "StackId is missing: the custom-resource request is not whole and can't be answered"),
+            ("RequestId", "RequestId is missing: the custom-resource request is not whole and can't be answered"),
+            (
+                "LogicalResourceId",
+                "LogicalResourceId is missing: the custom-resource request is not whole and can't be answered",
+            ),
             ("RequestType", "the custom-resource request is not whole: missing field `RequestType`"),
+            ("ResourceType", "the custom-resource request is not whole: missing field `ResourceType`"),
             ("ResourceProperties", "the custom-resource request is not whole: missing field `ResourceProperties`"),
         ] {
             let mut event = event();
@@ -213,10 +301,78 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_is_something_else_is_named() {
+        for (field, value, message) in [
+            ("StackId", json!(5), "StackId is not a string"),
+            ("StackId", json!("pets"), "StackId: 'pets' is not a stack's ARN such as"),
+            (
+                "StackId",
+                json!("arn:aws:cloudformation:evil.example/:111122223333:stack/pets/9"),
+                "is not a stack's ARN",
+            ),
+            ("StackId", json!("arn:aws:cloudformation:eu-west-1:111122223333:stack/pets"), "is not a stack's ARN"),
+            ("StackId", json!("arn:aws:cloudformation:eu-west-1:1111:stack/pets/9"), "StackId: '1111' is not an AWS"),
+            ("RequestId", json!(""), "RequestId is missing"),
+            ("LogicalResourceId", json!("x".repeat(3_000)), "LogicalResourceId and PhysicalResourceId are too long"),
+            ("RequestType", json!("Remove"), "RequestType is not one of Create, Update, Delete"),
+            ("RequestType", json!(["Create"]), "RequestType is not one of Create, Update, Delete"),
+            ("RequestType", json!("Update"), "missing field `PhysicalResourceId`"),
+            ("ResourceType", json!(5), "ResourceType: invalid type"),
+            ("ResourceProperties", json!("Sink"), "ResourceProperties is not an object"),
+            ("ResourceProperties", json!(null), "ResourceProperties is not an object"),
+        ] {
+            let mut event = event();
+            event[field] = value;
+            let error = parse(event).unwrap_err();
+            assert!(error.message.contains(message), "{field}: {error}");
+        }
+        for event in [json!(null), json!([]), json!("Create"), json!({})] {
+            assert!(parse(event).unwrap_err().message.starts_with("StackId is missing"));
+        }
+    }
+
+    #[test]
+    fn an_update_carries_what_was_before() {
+        let mut event = event();
+        event["RequestType"] = json!("Update");
+        event["PhysicalResourceId"] = json!("binding-1");
+        event["OldResourceProperties"] = json!({"ServiceToken": "arn:x", "Sink": {"Port": "1"}});
+        let request = parse(event.clone()).unwrap();
+        assert_eq!((request.kind, request.physical_resource_id.as_deref()), (Kind::Update, Some("binding-1")));
+        assert_eq!(request.old_properties, Some(json!({"Sink": {"Port": "1"}})));
+        event["PhysicalResourceId"] = json!("");
+        assert!(parse(event).unwrap_err().message.ends_with("PhysicalResourceId is empty"));
+    }
+
+    #[test]
     fn the_same_request_id_with_other_properties_is_another_request() {
-        let mut other = event();
-        other["ResourceProperties"]["Sink"] = json!({"Port": 1});
-        assert_eq!(parse(event()).unwrap().fingerprint(), parse(event()).unwrap().fingerprint());
-        assert_ne!(parse(event()).unwrap().fingerprint(), parse(other).unwrap().fingerprint());
+        let text = r#"{"Sink": {"Port": "1", "Protocol": "tcp"}, "Options": {}}"#;
+        let reordered = r#"{"Options": {}, "Sink": {"Protocol": "tcp", "Port": "1"}}"#;
+        let with = |field: &str, value: Value| {
+            let mut event = event();
+            event["ResourceProperties"] = serde_json::from_str(text).unwrap();
+            event["PhysicalResourceId"] = json!("binding-1");
+            event[field] = value;
+            parse(event).unwrap().fingerprint()
+        };
+        let request = with("RequestType", json!("Create"));
+        assert_eq!(request, with("ResourceProperties", serde_json::from_str(reordered).unwrap()));
+        assert_eq!(request, with("ResponseURL", json!("https://example.com/signed-anew")));
+        for (field, value) in [
+            ("RequestType", json!("Delete")),
+            ("RequestId", json!("r2")),
+            ("LogicalResourceId", json!("Dogs")),
+            ("StackId", json!("arn:aws:cloudformation:eu-west-1:111122223333:stack/dogs/9a8b")),
+            ("ResourceProperties", json!({"Sink": {"Port": "2", "Protocol": "tcp"}, "Options": {}})),
+        ] {
+            assert_ne!(request, with(field, value), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_request_does_not_show_its_response_url() {
+        let mut event = event();
+        event["ResponseURL"] = json!("https://example.com/?X-Amz-Signature=secret");
+        assert!(!format!("{:?}", parse(event).unwrap()).contains("secret"));
     }
 }

@@ -13,15 +13,18 @@ use super::response_url::AllowedHosts;
 use crate::error::Error;
 
 const CONNECT_SECONDS_MAX: u64 = 3;
-const ATTEMPT_SECONDS_MAX: u64 = 5;
+pub(super) const ATTEMPT_SECONDS_MAX: u64 = 5;
 const RETRIES_MAX: usize = 4;
-const FIRST_WAIT_MILLIS: u64 = 200;
+const FIRST_WAIT: Duration = Duration::from_millis(200);
 
 /// Delivers answers. The HTTP client is made when the first one is due: most invocations have none.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Responder {
     client: OnceLock<Client>,
     allowed: AllowedHosts,
+    home: Option<String>,
+    pub(super) log: String,
+    pub(super) first_wait: Duration,
 }
 
 /// Why one attempt failed, and whether another may not.
@@ -34,41 +37,53 @@ struct Undelivered {
 impl Responder {
     /// A responder that besides CloudFormation's buckets may contact `allowed`.
     pub fn new(allowed: AllowedHosts) -> Self {
-        Self { client: OnceLock::new(), allowed }
+        Self {
+            client: OnceLock::new(),
+            allowed,
+            home: None,
+            log: "the function's log".to_owned(),
+            first_wait: FIRST_WAIT,
+        }
+    }
+
+    /// Refuses stacks of other regions than `region`, the function's own: CloudFormation does not call across regions.
+    pub fn in_region(self, region: impl Into<String>) -> Self {
+        Self { home: Some(region.into()), ..self }
+    }
+
+    /// Names the log group to those who read a failure.
+    pub fn logging_to(self, group: &str) -> Self {
+        Self { log: format!("log group {group}"), ..self }
     }
 
     /// Whether an answer to this request could go anywhere; asked before any work begins.
     pub(super) fn check(&self, request: &Envelope) -> Result<(), Error> {
-        request.answer_url(&self.allowed).map(|_| ())
+        request.answer_url(&self.allowed, self.home.as_deref()).map(|_| ())
     }
 
-    /// Delivers `body`. An error names no part of the URL.
-    pub(super) async fn deliver(&self, request: &Envelope, body: String) -> Result<(), Error> {
-        let url = request.answer_url(&self.allowed)?;
+    /// Delivers `body` within `limit`. An error names no part of the URL.
+    pub(super) async fn deliver(&self, request: &Envelope, body: String, limit: Duration) -> Result<(), Error> {
+        let url = request.answer_url(&self.allowed, self.home.as_deref())?;
         let client = self.client()?;
         let attempt = || async {
             // S3 signed the URL with an empty content type: any other breaks the signature.
             let call = client.put(url.clone()).header(CONTENT_TYPE, HeaderValue::from_static("")).body(body.clone());
-            let answer = call
-                .send()
-                .await
-                .map_err(|e| Undelivered { why: format!("no answer: {}", e.without_url()), retryable: true })?;
+            let answer =
+                call.send().await.map_err(|e| Undelivered { why: why_unanswered(&e).to_owned(), retryable: true })?;
             match answer.status() {
                 status if status.is_success() => Ok(()),
                 status => Err(Undelivered { why: format!("it answered {status}"), retryable: is_retryable(status) }),
             }
         };
-        let waits = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(FIRST_WAIT_MILLIS))
-            .with_max_times(RETRIES_MAX)
-            .with_jitter();
-        let delivered = attempt.retry(waits).when(|undelivered: &Undelivered| undelivered.retryable).await;
-        delivered.map_err(|undelivered| {
-            Error::upstream(format!(
-                "failed to answer CloudFormation for {}: {}",
-                request.logical_resource_id, undelivered.why
-            ))
-        })
+        let waits =
+            ExponentialBuilder::default().with_min_delay(self.first_wait).with_max_times(RETRIES_MAX).with_jitter();
+        let delivery = attempt.retry(waits).when(|undelivered: &Undelivered| undelivered.retryable);
+        let why = match tokio::time::timeout(limit, delivery).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(undelivered)) => undelivered.why,
+            Err(_) => "no answer before the function's time ran out".to_owned(),
+        };
+        Err(Error::upstream(format!("failed to answer CloudFormation for {}: {why}", request.logical_resource_id)))
     }
 
     fn client(&self) -> Result<&Client, Error> {
@@ -82,6 +97,15 @@ impl Responder {
             .build()
             .map_err(|e| Error::upstream(format!("failed to make the HTTP client: {e}")))?;
         Ok(self.client.get_or_init(|| client))
+    }
+}
+
+/// In our own words: those of the HTTP client may hold the URL or parts of it.
+fn why_unanswered(error: &reqwest::Error) -> &'static str {
+    match (error.is_timeout(), error.is_connect()) {
+        (true, _) => "no answer in time",
+        (false, true) => "the connection failed: does the function's network lead to S3?",
+        (false, false) => "the connection broke",
     }
 }
 
