@@ -51,7 +51,7 @@ build: ## build everything
 	@TIMEFORMAT='build: %1R s'; time cargo build --workspace --locked
 
 .PHONY: bench
-bench: ## what the performance figures in README come from
+bench: ## how long functions think (a release build: minutes, the first time)
 	cargo bench --workspace --locked
 
 # The stamp comes last: an installation that broke off is done again.
