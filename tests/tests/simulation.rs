@@ -325,6 +325,17 @@ fn a_sink_that_is_gone_lets_its_binding_go() {
 }
 
 #[test]
+fn a_binding_whose_targets_could_not_be_registered_does_not_call_itself_synced() {
+    let mut play = Play::new(2);
+    play.sim.0.state().failing.insert("RegisterTargets", (1, Cause::Denied));
+    let outcome = play.apply().unwrap().unwrap();
+    assert_eq!(outcome.binding.status, Status::Failed);
+    assert!(outcome.binding.reason.contains("RegisterTargets"), "{}", outcome.binding.reason);
+    let Some(Ok(Looked::Done(outcome))) = play.look() else { panic!("not looked at") };
+    assert_eq!((outcome.binding.status, play.registered()), (Status::Synced, play.wanted()));
+}
+
+#[test]
 fn rechecks_get_rarer_and_end() {
     let mut play = Play::new(2);
     play.apply().unwrap().unwrap();

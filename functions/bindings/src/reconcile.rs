@@ -6,7 +6,7 @@
 //! call the function dies at, the next run knows what is ours. Events go out before the lease does, so that a change is
 //! told at least once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use shared::aws::{Message, Queue};
 use shared::error::{Error, ErrorType};
 use shared::lease::{Attempt, Holder, Lease};
 use shared::registry::{Record, Registry};
-use shared::types::{TargetId, Zone};
+use shared::types::{Health, TargetId, Zone};
 
 use crate::apply::{self, Applied};
 use crate::events;
@@ -26,7 +26,7 @@ use crate::world::World;
 
 /// Targets per target group, a quota of Elastic Load Balancing's for Network Load Balancers.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html>
-pub const TARGETS_MAX: usize = 1_000;
+const TARGETS_MAX: usize = 1_000;
 
 /// A deleted binding of a stack is remembered this long, so that a late request does not bring it back. Lambda gives up
 /// on an asynchronous invocation after six hours.
@@ -129,26 +129,11 @@ impl<'a, W: World> Bench<'a, W> {
     async fn work(&mut self, mut record: Record<Binding>) -> Result<(Record<Binding>, Outcome), Error> {
         let (world, binding) = (self.world, record.value.clone());
         let group = binding.spec.sink.target_group();
-        let retiring = binding.status == Status::Retiring;
-
         let Some(sink) = observe::sink(world.target_groups(), &group.arn).await? else {
             return self.sink_is_gone(record);
         };
-        let source = match retiring {
-            true => no_source(),
-            false => observe::source(world.network(), &binding.spec.source, binding.sink.is_ipv6).await?,
-        };
-        let desired = source.addresses.iter().map(|address| TargetId::ip(*address, binding.sink.port)).collect();
-        let plan = plan(&Observed {
-            binding: &binding.id,
-            intent: if retiring { Intent::Retire } else { Intent::Keep(binding.spec.options) },
-            desired: &desired,
-            answer: &source.answer,
-            sink: &sink,
-            ledger: &self.lease.value,
-            targets_max: TARGETS_MAX,
-            now: self.lease.value.next_round(world.now_seconds()),
-        });
+        let source = look_at_source(world, &binding).await?;
+        let plan = plan_now(&binding, &source, &sink, &self.lease.value, world.now_seconds());
         if !plan.is_empty() || plan.wants_recheck() || plan.held.is_some() {
             tracing::info!(binding.id, binding.name = binding.origin.name(), plan = %plan, "planned");
         }
@@ -194,6 +179,7 @@ impl<'a, W: World> Bench<'a, W> {
                 (Status::Retiring, "its targets go when what replaces them is healthy".to_owned())
             }
             _ if binding.status == Status::Retiring => (Status::Deleted, String::new()),
+            _ if !applied.failures.is_empty() => (Status::Failed, applied.failures[0].to_string()),
             (Some(held), _, _) => (Status::Blocked, held.to_string()),
             (_, Some((target, why)), _) => (Status::Failed, format!("AWS refuses the target {target}: {why}")),
             (_, _, Some(why)) => (Status::Waiting, why.clone()),
@@ -255,15 +241,41 @@ fn recheck_delay_seconds(attempt: u32) -> u32 {
     (10 + 5 * attempt.saturating_sub(1)).min(120)
 }
 
-/// A binding on its way out has nothing to look at.
-fn no_source() -> SourceView {
-    SourceView {
+/// What the binding's source says; one on its way out has nothing to look at.
+pub async fn look_at_source<W: World>(world: &W, binding: &Binding) -> Result<SourceView, Error> {
+    if binding.status != Status::Retiring {
+        return observe::source(world.network(), &binding.spec.source, binding.sink.is_ipv6).await;
+    }
+    Ok(SourceView {
         addresses: BTreeSet::new(),
         answer: Answer::Complete,
         interfaces: BTreeSet::new(),
         vpc_id: None,
         unusable: None,
-    }
+    })
+}
+
+/// The plan for the binding from what was just observed.
+pub fn plan_now(
+    binding: &Binding,
+    source: &SourceView,
+    sink: &BTreeMap<TargetId, Health>,
+    ledger: &Ledger,
+    now_seconds: u64,
+) -> Plan {
+    plan(&Observed {
+        binding: &binding.id,
+        intent: match binding.status {
+            Status::Retiring => Intent::Retire,
+            _ => Intent::Keep(binding.spec.options),
+        },
+        desired: &source.addresses.iter().map(|address| TargetId::ip(*address, binding.sink.port)).collect(),
+        answer: &source.answer,
+        sink,
+        ledger,
+        targets_max: TARGETS_MAX,
+        now: ledger.next_round(now_seconds),
+    })
 }
 
 /// RegisterTargets wants a zone for addresses outside the group's VPC, and none for those inside.

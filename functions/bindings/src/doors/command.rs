@@ -9,7 +9,6 @@ use shared::trigger::{Command, CommandItem};
 use super::{apply_alone, check_name, shift, stamp};
 use crate::intake;
 use crate::observe;
-use crate::plan::{Intent, Observed, Plan, plan};
 use crate::reconcile::{self, Looked, Patience, Shift};
 use crate::record::{Binding, Ledger, Origin, Status};
 use crate::report;
@@ -152,21 +151,11 @@ async fn dry_run<W: World>(world: &W, mut binding: Binding) -> Result<Value, Err
     let sink = observe::sink(world.target_groups(), &group.arn).await?;
     let sink =
         sink.ok_or_else(|| Error::not_found(format!("Sink.TargetGroup: {} does not exist any more", group.arn)))?;
-    let source = observe::source(world.network(), &binding.spec.source, binding.sink.is_ipv6).await?;
+    let source = reconcile::look_at_source(world, &binding).await?;
     let registry = shared::registry::Registry::new(world.table());
     let ledger = registry.get::<shared::lease::Leased<Ledger>>(&binding.ledger_key()).await?;
     let ledger = ledger.map(|record| record.value.value).unwrap_or_default();
-    let desired = source.addresses.iter().map(|a| shared::types::TargetId::ip(*a, binding.sink.port)).collect();
-    let plan: Plan = plan(&Observed {
-        binding: &binding.id,
-        intent: Intent::Keep(binding.spec.options),
-        desired: &desired,
-        answer: &source.answer,
-        sink: &sink,
-        ledger: &ledger,
-        targets_max: reconcile::TARGETS_MAX,
-        now: ledger.next_round(world.now_seconds()),
-    });
+    let plan = reconcile::plan_now(&binding, &source, &sink, &ledger, world.now_seconds());
     binding.addresses = source.addresses.iter().map(ToString::to_string).collect();
     let mut answer = report::answer(&binding);
     answer["status"] = json!("PLANNED");

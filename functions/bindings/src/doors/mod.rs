@@ -14,7 +14,7 @@ pub use terraform::terraform;
 
 use crate::intake::{self, Stamp};
 use crate::reconcile::Shift;
-use crate::record::Origin;
+use crate::record::{BindingId, Origin};
 use crate::report;
 use crate::world::World;
 
@@ -28,12 +28,24 @@ async fn apply_alone<W: World>(
 ) -> Result<Value, Error> {
     let wanted = intake::check(world, invocation.caller.account(), origin.clone(), spec).await?;
     let binding = intake::apply(world, shift, wanted, stamp(invocation)).await?.into_answer()?;
-    for other in intake::of_origin(world, &origin).await?.into_iter().filter(|other| other.id != binding.id) {
-        if let Some(outcome) = intake::delete(world, shift, &other.id, stamp(invocation)).await? {
+    let others = intake::of_origin(world, &origin).await?.into_iter().map(|other| other.id);
+    delete_all(world, shift, others.filter(|id| *id != binding.id), stamp(invocation)).await?;
+    Ok(report::answer(&binding))
+}
+
+/// Deletes these bindings one by one, up to the first that can't be.
+async fn delete_all<W: World>(
+    world: &W,
+    shift: &Shift,
+    ids: impl IntoIterator<Item = BindingId>,
+    stamp: Stamp,
+) -> Result<(), Error> {
+    for id in ids {
+        if let Some(outcome) = intake::delete(world, shift, &id, stamp.clone()).await? {
             outcome.into_answer()?;
         }
     }
-    Ok(report::answer(&binding))
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use shared::custom_resource::{Kind, Outcome as Answered, Request};
 use shared::entry::Invocation;
 use shared::error::Error;
 
-use super::shift;
+use super::{delete_all, shift};
 use crate::intake::{self, Stamp};
 use crate::record::Origin;
 use crate::report;
@@ -41,11 +41,8 @@ pub async fn custom_resource<W: World>(
         }
         Kind::Delete => {
             let physical_id = request.physical_resource_id.clone().unwrap_or_default();
-            for id in deleted_ids(world, &request, &physical_id).await? {
-                if let Some(outcome) = intake::delete(world, &shift, &id, stamp.clone()).await? {
-                    outcome.into_answer()?;
-                }
-            }
+            let ids = deleted_ids(world, &request, &physical_id).await?;
+            delete_all(world, &shift, ids, stamp).await?;
             Ok(Answered::new(physical_id, Default::default()))
         }
     }

@@ -5,7 +5,7 @@ use shared::entry::Invocation;
 use shared::error::Error;
 use shared::trigger::{CommandItem, Terraform, TerraformAction};
 
-use super::{apply_alone, check_name, shift, stamp};
+use super::{apply_alone, check_name, delete_all, shift, stamp};
 use crate::intake;
 use crate::reconcile::Shift;
 use crate::record::{Origin, Status};
@@ -47,10 +47,7 @@ async fn drop_origin<W: World>(
     invocation: &Invocation,
     origin: &Origin,
 ) -> Result<Value, Error> {
-    for binding in intake::of_origin(world, origin).await? {
-        if let Some(outcome) = intake::delete(world, shift, &binding.id, stamp(invocation)).await? {
-            outcome.into_answer()?;
-        }
-    }
+    let ids = intake::of_origin(world, origin).await?.into_iter().map(|binding| binding.id);
+    delete_all(world, shift, ids, stamp(invocation)).await?;
     Ok(json!({"name": origin.name(), "id": null, "status": Status::Deleted.as_str(), "attributes": {}}))
 }
