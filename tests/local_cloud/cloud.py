@@ -143,8 +143,8 @@ class Cloud:
         return os.path.relpath(path)
 
     def start_servers(self):
-        self.ports = {"ministack": free_port(), "moto": free_port()}
-        self.urls = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
+        self.ports = {"ministack": free_port(), "moto": free_port(), "names": free_port()}
+        self.urls = {name: f"http://127.0.0.1:{self.ports[name]}" for name in ("ministack", "moto")}
         self.endpoints = {
             "AWS_ENDPOINT_URL": self.urls["ministack"],
             **{f"AWS_ENDPOINT_URL_{service}": self.urls["moto"] for service in MOTO_SERVICES},
@@ -171,10 +171,12 @@ class Cloud:
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
             "MINISTACK_REGION": REGION,
             "FOREGATE_RESPONSE_HOSTS": host,
+            "FOREGATE_NAME_SERVER": f"127.0.0.1:{self.ports['names']}",
         }
         ours = ROOT / "tests" / "local_cloud"
         ministack_command = [sys.executable, str(ours / "ministack_aws.py")]
         moto_command = [sys.executable, str(ours / "moto_aws.py"), "--port", str(self.ports["moto"])]
+        moto_command += ["--name-server-port", str(self.ports["names"])]
         processes = {
             "ministack": self.start("ministack", ministack_command, ministack),
             "moto": self.start("moto", moto_command, environment),

@@ -1,8 +1,10 @@
-"""moto's server, patched towards AWS where it is laxer than AWS's documentation.
+"""moto's server, patched towards AWS where it is laxer than AWS's documentation; moto_nodes.py has more of the patches, and
+name_server.py stands beside it.
 
 Each patch says what AWS does and where AWS says so. Nothing here knows Foregate. Besides AWS's own APIs there are a few
 routes under /local-cloud/ for what no API of AWS's can do: setting a target's health, replacing an endpoint's
-interface, and listing the calls that an application (by the SDK's `app/NAME` in its user agent) has made.
+interface, setting what the name server answers, and listing lifecycle actions and the calls that an application (by the
+SDK's `app/NAME` in its user agent) has made.
 """
 
 import argparse
@@ -14,6 +16,8 @@ import threading
 import time
 from urllib.parse import parse_qs
 
+import moto_nodes
+import name_server
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.exceptions import EC2ClientError, InvalidParameterValueError
 from moto.ec2.models import ec2_backends
@@ -226,6 +230,13 @@ def check_target(group, target):
             )
 
 
+def is_running(group, target):
+    """An instance that does not run is `unused` (Network Load Balancer guide, "Target health status",
+    Target.InvalidState)."""
+    instance = group.ec2_backend.get_instance_by_id(target["Id"])
+    return instance is not None and instance.state == "running"
+
+
 def deregistration_delay_seconds(group):
     return int(group.attributes.get("deregistration_delay.timeout_seconds", 300))
 
@@ -277,6 +288,8 @@ def patch_targets():
         if "drained" in known:
             description = "Target deregistration is in progress"
             return TargetState(self, known, "draining", "Target.DeregistrationInProgress", description)
+        if self.target_type == "instance" and not is_running(self, known):
+            return TargetState(self, known, "unused", "Target.InvalidState", "Target is in the stopped state")
         if not is_routed_to(self):
             description = "Target group is not configured to receive traffic from the load balancer"
             return TargetState(self, known, "unused", "Target.NotInUse", description)
@@ -318,8 +331,10 @@ def patch_target_group_attributes():
 
 def patch_network_load_balancers():
     """A Network Load Balancer's ARN reads `loadbalancer/net/NAME/ID`, and it has a network interface in each subnet with
-    the description `ELB net/NAME/ID` (Network Load Balancer guide, "Security groups": finding its interfaces)."""
+    the description `ELB net/NAME/ID` (Network Load Balancer guide, "Security groups": finding its interfaces), also after
+    SetSubnets."""
     original_create = elb.ELBv2Backend.create_load_balancer
+    original_subnets = elb.ELBv2Backend.set_subnets
     original_delete = elb.ELBv2Backend.delete_load_balancer
 
     def create_load_balancer(self, *args, **kwargs):
@@ -337,6 +352,21 @@ def patch_network_load_balancers():
                     add_interface(self.ec2_backend, subnet.id, groups, description, "network_load_balancer")
             return balancer
 
+    def set_subnets(self, arn, subnets, subnet_mappings):
+        with LOCK:
+            zones = original_subnets(self, arn, subnets, subnet_mappings)
+            balancer = self.load_balancers[arn]
+            if balancer.type == "network":
+                description = "ELB " + arn.split(":loadbalancer/")[1]
+                here = [one for one in self.ec2_backend.enis.values() if one.description == description]
+                wanted = {subnet.id for subnet in balancer.subnets}
+                for interface in [one for one in here if one.subnet.id not in wanted]:
+                    drop_interface(self.ec2_backend, interface.id)
+                for subnet_id in wanted - {one.subnet.id for one in here}:
+                    groups = balancer.security_groups or None
+                    add_interface(self.ec2_backend, subnet_id, groups, description, "network_load_balancer")
+            return zones
+
     def delete_load_balancer(self, arn):
         with LOCK:
             description = "ELB " + arn.split(":loadbalancer/")[-1]
@@ -348,6 +378,7 @@ def patch_network_load_balancers():
             return original_delete(self, arn)
 
     elb.ELBv2Backend.create_load_balancer = create_load_balancer
+    elb.ELBv2Backend.set_subnets = set_subnets
     elb.ELBv2Backend.delete_load_balancer = delete_load_balancer
 
 
@@ -399,6 +430,8 @@ ROUTES = {
     "/local-cloud/target-health": set_target_health,
     "/local-cloud/replace-endpoint-interface": replace_endpoint_interface,
     "/local-cloud/interface-address": set_interface_address,
+    "/local-cloud/lifecycle-actions": moto_nodes.list_lifecycle_actions,
+    "/local-cloud/name": name_server.set_name,
     "/local-cloud/calls": list_calls,
 }
 
@@ -437,7 +470,9 @@ class LocalCloud:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, required=True)
-    port = parser.parse_args().port
+    parser.add_argument("--name-server-port", type=int, required=True)
+    arguments = parser.parse_args()
+    port = arguments.port
     os.environ["MOTO_PORT"] = str(port)
     for patch in (
         patch_create_vpc_endpoint,
@@ -447,8 +482,12 @@ def main():
         patch_targets,
         patch_target_group_attributes,
         patch_network_load_balancers,
+        moto_nodes.patch_lifecycle_hooks,
+        moto_nodes.patch_terminated_instances,
+        moto_nodes.patch_security_group_rules,
     ):
         patch()
+    name_server.start(arguments.name_server_port)
     application = LocalCloud(DomainDispatcherApplication(create_backend_app))
     run_simple("127.0.0.1", port, application, threaded=True, request_handler=MotoRequestHandler)
 
