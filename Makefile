@@ -35,7 +35,7 @@ test: lint build ## everything: lint, unit tests, and the deployed functions on 
 
 .PHONY: unit
 unit: ## the tests that need no local cloud
-	cargo test --workspace --locked --lib --bins --test house --test simulation
+	cargo test --workspace --locked --lib --bins --test house --test simulation --test simulation_nodes --test simulation_rules
 
 .PHONY: lint
 lint: $(VENV) ## formatting, clippy, cfn-lint

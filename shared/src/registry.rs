@@ -3,11 +3,13 @@
 //! | record | `pk` | `sk` | index `by-source` |
 //! |---|---|---|---|
 //! | a binding | `BINDING` | binding id | source kind, source id |
-//! | a sink: who owns which target, and the lease on it | `SINK` | target group ARN | – |
+//! | a sink: who owns what of it, and the lease on it | `SINK` | target group ARN or security group id | – |
+//! | a node that was announced to go, or to come | `NODE` | instance id | – |
 //!
 //! | access pattern | how |
 //! |---|---|
 //! | a binding by id; all bindings of one origin; all bindings | `pk`, `sk` or its beginning |
+//! | the announcements of all nodes, or of one | `pk`, or `pk` and `sk` |
 //! | the bindings that an event is about | index: source kind and id, or source kind alone |
 //!
 //! Invariant: a record is written only over the version that was read. A write whose answer got lost is recognised as
@@ -27,6 +29,11 @@ pub fn binding_key(binding_id: &str) -> ItemKey {
 /// Where a sink's ledger and lease stand.
 pub fn sink_key(sink: &str) -> ItemKey {
     ItemKey { partition: "SINK".into(), sort: sink.into() }
+}
+
+/// Where what was announced of a node stands.
+pub fn node_key(instance_id: &str) -> ItemKey {
+    ItemKey { partition: "NODE".into(), sort: instance_id.into() }
 }
 
 /// Where the index has what follows a source, such as `VpcEndpoint` and `vpce-1a2b3c4d`.

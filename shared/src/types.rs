@@ -96,6 +96,63 @@ checked_string!(
 );
 
 checked_string!(
+    /// An EC2 instance's id.
+    InstanceId,
+    "an instance id such as i-0a1b2c3d4e5f67890",
+    |s| is_ec2_id("i-", s)
+);
+
+checked_string!(
+    /// A security group's id.
+    SecurityGroupId,
+    "a security group id such as sg-0a1b2c3d4e5f67890",
+    |s| is_ec2_id("sg-", s)
+);
+
+checked_string!(
+    /// A host name as DNS has it, without a trailing dot: at most 253 bytes, in labels of at most 63.
+    HostName,
+    "a host name such as db.example.com",
+    |s| s.len() <= 253
+        && s.parse::<IpAddr>().is_err()
+        && s.contains('.')
+        && s.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        })
+);
+
+checked_string!(
+    /// The ARN of an Application, Network or Gateway Load Balancer.
+    LoadBalancerArn,
+    "a load balancer ARN such as arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/net/NAME/0123456789abcdef",
+    |s| match Arn::parse(s) {
+        Some(arn) => arn.service == "elasticloadbalancing"
+            && arn.account.parse::<AccountId>().is_ok()
+            && arn.resource.strip_prefix("loadbalancer/").is_some_and(|rest| {
+                let parts: Vec<&str> = rest.split('/').collect();
+                matches!(parts[..], ["net" | "app" | "gwy", name, id] if !name.is_empty() && !id.is_empty())
+            }),
+        None => false,
+    }
+);
+
+impl LoadBalancerArn {
+    /// The account that the load balancer is in.
+    pub fn account(&self) -> &str {
+        // Invariant: the string parsed as an ARN when it was made.
+        Arn::parse(&self.0).map_or("", |arn| arn.account)
+    }
+
+    /// `net/NAME/ID`, as the descriptions of the load balancer's network interfaces have it.
+    pub fn name_and_id(&self) -> &str {
+        self.0.split_once(":loadbalancer/").map_or("", |(_, rest)| rest)
+    }
+}
+
+checked_string!(
     /// A target group's ARN.
     TargetGroupArn,
     "a target group ARN such as arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/NAME/0123456789abcdef",
@@ -159,6 +216,71 @@ impl From<Port> for u32 {
 impl fmt::Display for Port {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(out)
+    }
+}
+
+/// The protocol of a security group's rule that names ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl Protocol {
+    /// The name as EC2 writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = Malformed;
+    fn from_str(given: &str) -> Result<Self, Malformed> {
+        match given {
+            "tcp" | "6" => Ok(Self::Tcp),
+            "udp" | "17" => Ok(Self::Udp),
+            _ => Err(Malformed::new(given, "tcp or udp")),
+        }
+    }
+}
+
+/// What a security group's rule lets in: a protocol and a range of ports, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortRange {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The first port.
+    pub from: Port,
+    /// The last port, not below the first.
+    pub to: Port,
+}
+
+/// `tcp:443` or `tcp:30000-32767`.
+impl fmt::Display for PortRange {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { protocol, from, to } = self;
+        match from == to {
+            true => write!(out, "{}:{from}", protocol.as_str()),
+            false => write!(out, "{}:{from}-{to}", protocol.as_str()),
+        }
+    }
+}
+
+impl FromStr for PortRange {
+    type Err = Malformed;
+    fn from_str(given: &str) -> Result<Self, Malformed> {
+        let malformed = || Malformed::new(given, "a protocol and ports such as tcp:443 or tcp:30000-32767");
+        let port = |text: &str| Port::try_from(text.parse::<u32>().map_err(|_| malformed())?);
+        let (protocol, ports) = given.split_once(':').ok_or_else(malformed)?;
+        let (from, to) = ports.split_once('-').unwrap_or((ports, ports));
+        let range = Self { protocol: protocol.parse()?, from: port(from)?, to: port(to)? };
+        if range.from <= range.to { Ok(range) } else { Err(malformed()) }
     }
 }
 
@@ -285,6 +407,38 @@ mod tests {
             "targetgroup/web/0123456789abcdef",
         ] {
             assert!(wrong.parse::<TargetGroupArn>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_load_balancers_interfaces_are_found_by_its_name_and_id() {
+        let arn = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/net/web/0123456789abcdef";
+        let arn: LoadBalancerArn = arn.parse().unwrap();
+        assert_eq!((arn.account(), arn.name_and_id()), ("111122223333", "net/web/0123456789abcdef"));
+        for wrong in ["loadbalancer/web/0123456789abcdef", "targetgroup/web/0123456789abcdef", "loadbalancer/net/web"] {
+            let arn = format!("arn:aws:elasticloadbalancing:eu-west-1:111122223333:{wrong}");
+            assert!(arn.parse::<LoadBalancerArn>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_is_a_name_and_no_address() {
+        for right in ["db.example.com", "a-b.c", "_sip.example.com", "db.123abc.eu-west-1.rds.amazonaws.com"] {
+            assert!(right.parse::<HostName>().is_ok(), "{right}");
+        }
+        let long = format!("{}.example.com", "a".repeat(64));
+        for wrong in ["", "localhost", "10.0.0.1", "db..com", "-a.b", "db.example.com.", "a b.c", "db/x.com", &long] {
+            assert!(wrong.parse::<HostName>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn ports_read_back_as_they_are_printed() {
+        for text in ["tcp:443", "udp:53", "tcp:30000-32767"] {
+            assert_eq!(text.parse::<PortRange>().unwrap().to_string(), text);
+        }
+        for wrong in ["443", "tcp:0", "icmp:1", "tcp:2-1", "tcp:1-70000"] {
+            assert!(wrong.parse::<PortRange>().is_err(), "{wrong}");
         }
     }
 

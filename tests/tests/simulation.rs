@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use bindings::doors;
+use bindings::entry::Entry;
 use bindings::intake::{self, Stamp};
 use bindings::reconcile::{self, Looked, Patience, Shift};
 use bindings::record::{Binding, Ledger, Origin, Status};
@@ -21,39 +22,7 @@ use shared::identity::Caller;
 use shared::lease::Leased;
 use shared::trigger::{CommandItem, Terraform, TerraformAction};
 use shared::types::{Health, Port, TargetGroupArn, TargetId, VpcEndpointId};
-
-#[derive(Clone)]
-struct Sim(Model);
-
-impl World for Sim {
-    type Network = Model;
-    type TargetGroups = Model;
-    type Table = Model;
-    type Queue = Model;
-    type Bus = Model;
-
-    fn network(&self) -> &Model {
-        &self.0
-    }
-    fn target_groups(&self) -> &Model {
-        &self.0
-    }
-    fn table(&self) -> &Model {
-        &self.0
-    }
-    fn queue(&self) -> &Model {
-        &self.0
-    }
-    fn bus(&self) -> &Model {
-        &self.0
-    }
-    fn now_seconds(&self) -> u64 {
-        self.0.state().now_seconds
-    }
-}
-
-/// How long an invocation's lease outlives it at most.
-const LEASE_SECONDS: u64 = 125;
+use tests::sim::{LEASE_SECONDS, Sim};
 
 /// An endpoint, a target group and a binding that somebody asked for.
 struct Play {
@@ -147,7 +116,7 @@ impl Play {
         prop_assert!(self.foreign.is_subset(&registered), "somebody else's target was removed");
         let ledger = self.ledger();
         for target in registered.difference(&self.foreign) {
-            prop_assert!(ledger.claims.contains_key(target), "{} has no claim", target);
+            prop_assert!(ledger.claims.contains_key(&Entry::Target(target.clone())), "{} has no claim", target);
         }
         Ok(())
     }
@@ -199,9 +168,9 @@ fn one_refused_target_is_found_and_the_rest_are_registered() {
     play.sim.0.state().groups.get_mut(&play.group).unwrap().refuses.insert(culprit.clone());
     let outcome = play.apply().unwrap().unwrap();
     assert_eq!(play.registered().len(), 999);
-    assert_eq!(outcome.applied.refused.keys().collect::<Vec<_>>(), [&culprit]);
+    assert_eq!(outcome.applied.refused.keys().collect::<Vec<_>>(), [&Entry::Target(culprit.clone())]);
     assert_eq!(outcome.binding.status, Status::Failed);
-    assert!(!play.ledger().claims.contains_key(&culprit), "what was never registered is not ours");
+    assert!(!play.ledger().claims.contains_key(&Entry::Target(culprit)), "what was never registered is not ours");
     assert!(play.sim.0.take_calls().iter().filter(|call| **call == "RegisterTargets").count() <= 5 + 16);
     assert_eq!(outcome.into_answer().unwrap_err().error_type, ErrorType::Upstream);
 }
@@ -246,7 +215,8 @@ fn a_create_killed_at_any_call_and_asked_again_is_whole() {
         |play| is_done(play.apply().map(|applied| applied.map(Some))),
         |play| {
             assert_eq!(play.registered(), play.wanted());
-            assert_eq!(play.ledger().claims.keys().cloned().collect::<BTreeSet<_>>(), play.wanted());
+            let claimed: BTreeSet<TargetId> = play.ledger().claims.keys().filter_map(Entry::target).cloned().collect();
+            assert_eq!(claimed, play.wanted());
         },
     );
 }

@@ -1,13 +1,15 @@
-//! Which bindings an event is about. An event never says what to do: it only says where to look, so that late, doubled
-//! and reordered ones are harmless. One table; what is not in it is nothing of ours.
+//! What an event is about: which bindings to look at, and what it announces of a node. An event never says what to do,
+//! so that late, doubled and reordered ones are harmless. One table; what is not in it is nothing of ours.
 
 use std::collections::BTreeSet;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
+use chrono::DateTime;
 use serde_json::{Value, json};
-use shared::aws::Message;
-use shared::types::{InterfaceId, VpcEndpointId};
+use shared::aws::{LifecycleAction, Message};
+use shared::types::{InstanceId, InterfaceId, LoadBalancerArn, VpcEndpointId};
 
+use crate::notices::{Notice, Reason, Transition, Window};
 use crate::record::BindingId;
 
 /// Where to look.
@@ -19,8 +21,21 @@ pub enum Look {
     Binding(BindingId),
     /// At the bindings of a VPC endpoint.
     VpcEndpoint(VpcEndpointId),
+    /// At the bindings of a load balancer, by its name and id: `net/NAME/ID`.
+    LoadBalancer(String),
     /// At the bindings whose source had this interface when it was last looked at.
     Interface(InterfaceId),
+    /// At the bindings that this instance is a node of.
+    Node(InstanceId),
+}
+
+/// What an event tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Where to look.
+    pub looks: BTreeSet<Look>,
+    /// What was announced of which node.
+    pub notices: Vec<(InstanceId, Notice)>,
 }
 
 /// The `source` of Foregate's own messages.
@@ -38,25 +53,127 @@ pub fn recheck(binding: &str, delay_seconds: u32) -> Message {
     Message { body, delay_seconds }
 }
 
-/// Where the event says to look; nowhere for an event that is none of ours.
-pub fn looks(event: &EventBridgeEvent) -> BTreeSet<Look> {
+/// What the event tells at `now_seconds`; nothing, if it is none of ours.
+///
+/// Announcements count from their arrival: what has waited in the queue was announced of a node that may still be there.
+pub fn read(event: &EventBridgeEvent, now_seconds: u64) -> Told {
+    let detail = &event.detail;
+    let looks = |looks: BTreeSet<Look>| Told { looks, notices: Vec::new() };
     match (event.source.as_str(), event.detail_type.as_str()) {
-        ("aws.events" | "aws.scheduler", SCHEDULED) => BTreeSet::from([Look::All]),
+        ("aws.events" | "aws.scheduler", SCHEDULED) => looks(BTreeSet::from([Look::All])),
         (OWN_SOURCE, RECHECK) => {
-            let binding = event.detail.get("bindingId").and_then(Value::as_str);
-            binding.map(|id| Look::Binding(id.to_owned())).into_iter().collect()
+            let binding = detail.get("bindingId").and_then(Value::as_str);
+            looks(binding.map(|id| Look::Binding(id.to_owned())).into_iter().collect())
         }
-        ("aws.ec2", CLOUDTRAIL) => cloudtrail(&event.detail),
-        _ => BTreeSet::new(),
+        ("aws.ec2" | "aws.elasticloadbalancing", CLOUDTRAIL) => looks(cloudtrail(detail)),
+        ("aws.health", "AWS Health Event") => scheduled_change(detail, now_seconds),
+        ("aws.autoscaling", kind) => scaling(kind, detail, now_seconds),
+        ("aws.ec2", kind) => instance(kind, detail, now_seconds),
+        _ => Told::default(),
     }
 }
 
-/// The calls of EC2 that change an endpoint or an interface, and where they name it.
+/// An interruption comes two minutes after its warning; a node that is still there this much later was spared.
+const INTERRUPTION_SECONDS: u64 = 600;
+/// A node that was recommended for rebalancing is left out for so long; spot may take it any time, or never.
+const REBALANCE_SECONDS: u64 = 3_600;
+/// How long a node that Auto Scaling terminates is known to end. Its hook may hold it longer, and then does so itself.
+const TERMINATION_SECONDS: u64 = 3_600;
+/// A node is taken out this long before a change that AWS has scheduled. Twice the default deregistration delay and the
+/// default schedule, which finds it.
+const SCHEDULED_CHANGE_LEAD_SECONDS: u64 = 900;
+/// It comes back this long after the change was to end, if it still is what it was.
+const SCHEDULED_CHANGE_TAIL_SECONDS: u64 = 3_600;
+
+/// What EC2 tells of an instance, and what of it is an announcement, each for how long.
+const INSTANCE_EVENTS: &[(&str, Option<(Reason, u64)>)] = &[
+    ("EC2 Instance State-change Notification", None),
+    ("EC2 Spot Instance Interruption Warning", Some((Reason::Interruption, INTERRUPTION_SECONDS))),
+    ("EC2 Capacity Reservation Instance Interruption Warning", Some((Reason::Interruption, INTERRUPTION_SECONDS))),
+    ("EC2 Instance Rebalance Recommendation", Some((Reason::Rebalance, REBALANCE_SECONDS))),
+];
+
+fn instance(kind: &str, detail: &Value, now_seconds: u64) -> Told {
+    let announces = INSTANCE_EVENTS.iter().find(|(name, _)| *name == kind).map(|(_, announces)| *announces);
+    let node = detail.get("instance-id").and_then(Value::as_str).and_then(|id| id.parse::<InstanceId>().ok());
+    let (Some(announces), Some(node)) = (announces, node) else {
+        return Told::default();
+    };
+    let window = |seconds| Window { from_seconds: now_seconds, until_seconds: now_seconds + seconds };
+    let notice = announces.map(|(reason, seconds)| (node.clone(), Notice::Leaving(reason, window(seconds))));
+    Told { looks: BTreeSet::from([Look::Node(node)]), notices: notice.into_iter().collect() }
+}
+
+/// What Auto Scaling tells of an instance: that it waits in a lifecycle hook, or that an activity has ended.
+fn scaling(kind: &str, detail: &Value, now_seconds: u64) -> Told {
+    const TRANSITIONS: &[(&str, Transition)] = &[
+        ("autoscaling:EC2_INSTANCE_LAUNCHING", Transition::Launching),
+        ("autoscaling:EC2_INSTANCE_TERMINATING", Transition::Terminating),
+    ];
+    const ENDED: &[&str] = &["EC2 Instance Launch Successful", "EC2 Instance Terminate Successful"];
+    const TERMINATES: &str = "EC2 Instance-terminate Lifecycle Action";
+    const WAITS: &[&str] = &["EC2 Instance-launch Lifecycle Action", TERMINATES];
+    let text = |field: &str| detail.get(field).and_then(Value::as_str);
+    let node = text("EC2InstanceId").and_then(|id| id.parse::<InstanceId>().ok());
+    let Some(node) = node.filter(|_| ENDED.contains(&kind) || WAITS.contains(&kind)) else {
+        return Told::default();
+    };
+    let waiting = || {
+        let transition = TRANSITIONS.iter().find(|(name, _)| text("LifecycleTransition") == Some(*name))?.1;
+        let action = LifecycleAction {
+            group: text("AutoScalingGroupName")?.to_owned(),
+            hook: text("LifecycleHookName")?.to_owned(),
+            token: text("LifecycleActionToken")?.to_owned(),
+            instance: node.clone(),
+        };
+        Some(Notice::Hook(action, transition))
+    };
+    // After the action, too, the node is not coming back; one that goes to the warm pool may.
+    let ends = kind == TERMINATES && text("Destination") != Some("WarmPool");
+    let window = Window { from_seconds: now_seconds, until_seconds: now_seconds + TERMINATION_SECONDS };
+    let leaving = ends.then_some(Notice::Leaving(Reason::Termination, window));
+    let notices = waiting().into_iter().chain(leaving).map(|notice| (node.clone(), notice)).collect();
+    Told { looks: BTreeSet::from([Look::Node(node)]), notices }
+}
+
+/// AWS Health's scheduled changes. An entity is an instance's id or its ARN, which ends with it.
+fn scheduled_change(detail: &Value, now_seconds: u64) -> Told {
+    let text = |field: &str| detail.get(field).and_then(Value::as_str);
+    if (text("service"), text("eventTypeCategory")) != (Some("EC2"), Some("scheduledChange")) {
+        return Told::default();
+    }
+    let time = |field: &str| {
+        let time = DateTime::parse_from_rfc2822(text(field)?).ok()?;
+        u64::try_from(time.timestamp()).ok()
+    };
+    let from_seconds =
+        time("startTime").map_or(now_seconds, |start| start.saturating_sub(SCHEDULED_CHANGE_LEAD_SECONDS));
+    let end = time("endTime").unwrap_or(now_seconds).max(from_seconds).max(now_seconds);
+    let until_seconds = match text("statusCode") {
+        Some("closed") => now_seconds,
+        _ => end + SCHEDULED_CHANGE_TAIL_SECONDS,
+    };
+    let entities = detail.get("affectedEntities").and_then(Value::as_array).cloned().unwrap_or_default();
+    let node = |entity: &Value| {
+        let value = entity.get("entityValue")?.as_str()?;
+        value.rsplit('/').next()?.parse::<InstanceId>().ok()
+    };
+    let mut told = Told::default();
+    for node in entities.iter().filter_map(node) {
+        let window = Window { from_seconds, until_seconds };
+        told.notices.push((node.clone(), Notice::Leaving(Reason::ScheduledChange, window)));
+        told.looks.insert(Look::Node(node));
+    }
+    told
+}
+
+/// The calls that change an endpoint, an interface, a load balancer's subnets or an instance's tags, and where they name
+/// it.
 const CLOUDTRAIL_CALLS: &[(&str, &str)] = &[
     ("CreateVpcEndpoint", "/responseElements/CreateVpcEndpointResponse/vpcEndpoint/vpcEndpointId"),
     ("ModifyVpcEndpoint", "/requestParameters/ModifyVpcEndpointRequest/VpcEndpointId"),
     ("DeleteVpcEndpoints", "/requestParameters/DeleteVpcEndpointsRequest/VpcEndpointId"),
-    // The endpoint's id stands in the description: `VPC Endpoint Interface vpce-…`.
+    // The endpoint stands in the description, `VPC Endpoint Interface vpce-…`, or the load balancer, `ELB net/NAME/ID`.
     ("CreateNetworkInterface", "/requestParameters/description"),
     ("CreateNetworkInterface", "/responseElements/networkInterface/description"),
     ("DeleteNetworkInterface", "/requestParameters/networkInterfaceId"),
@@ -67,6 +184,11 @@ const CLOUDTRAIL_CALLS: &[(&str, &str)] = &[
     ("AssignIpv6Addresses", "/requestParameters/AssignIpv6AddressesRequest/NetworkInterfaceId"),
     ("UnassignIpv6Addresses", "/requestParameters/networkInterfaceId"),
     ("UnassignIpv6Addresses", "/requestParameters/UnassignIpv6AddressesRequest/NetworkInterfaceId"),
+    ("CreateLoadBalancer", "/responseElements/loadBalancers"),
+    ("SetSubnets", "/requestParameters/loadBalancerArn"),
+    ("DeleteLoadBalancer", "/requestParameters/loadBalancerArn"),
+    ("CreateTags", "/requestParameters/resourcesSet"),
+    ("DeleteTags", "/requestParameters/resourcesSet"),
 ];
 
 fn cloudtrail(detail: &Value) -> BTreeSet<Look> {
@@ -91,8 +213,17 @@ fn strings<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
 }
 
 fn look_at(word: &str) -> Option<Look> {
-    let endpoint = word.parse().map(Look::VpcEndpoint);
-    endpoint.or_else(|_| word.parse().map(Look::Interface)).ok()
+    let kinds: [fn(&str) -> Option<Look>; 5] = [
+        |word| word.parse().map(Look::VpcEndpoint).ok(),
+        |word| word.parse().map(Look::Interface).ok(),
+        |word| word.parse().map(Look::Node).ok(),
+        |word| word.parse::<LoadBalancerArn>().map(|arn| Look::LoadBalancer(arn.name_and_id().to_owned())).ok(),
+        |word| {
+            let is_balancer = ["net/", "app/"].iter().any(|kind| word.starts_with(kind));
+            is_balancer.then(|| Look::LoadBalancer(word.to_owned()))
+        },
+    ];
+    kinds.iter().find_map(|kind| kind(word))
 }
 
 #[cfg(test)]
@@ -102,6 +233,12 @@ mod tests {
     fn event(source: &str, detail_type: &str, detail: Value) -> EventBridgeEvent {
         serde_json::from_value(json!({"source": source, "detail-type": detail_type, "detail": detail})).unwrap()
     }
+
+    fn looks(event: &EventBridgeEvent) -> BTreeSet<Look> {
+        read(event, NOW).looks
+    }
+
+    const NOW: u64 = 1_700_000_000;
 
     fn call(name: &str, request: Value, response: Value) -> EventBridgeEvent {
         let detail = json!({"eventName": name, "requestParameters": request, "responseElements": response});
@@ -163,12 +300,118 @@ mod tests {
         for event in [
             event("aws.s3", "Object Created", json!({})),
             event("aws.ec2", "EC2 Instance State-change Notification", json!({"instance-id": "i-1"})),
+            event("aws.ec2", "EBS Volume Notification", json!({"instance-id": "i-1a2b3c4d"})),
+            event("aws.autoscaling", "EC2 Instance Launch Unsuccessful", json!({"EC2InstanceId": "i-1a2b3c4d"})),
+            event("aws.autoscaling", "EC2 Instance Launch Successful", json!({"EC2InstanceId": ""})),
+            call("CreateTags", json!({"resourcesSet": {"items": [{"resourceId": "vol-1a2b3c4d"}]}}), json!(null)),
             call("RunInstances", json!({"networkInterfaceId": "eni-0a1b2c3d4e5f67890"}), json!({})),
             call("CreateNetworkInterface", json!({"description": "aws-K8S-i-0a1b"}), json!(null)),
             call("ModifyVpcEndpoint", json!(null), json!(null)),
             event("somebody.else", RECHECK, json!({"bindingId": "binding-1"})),
         ] {
             assert!(looks(&event).is_empty(), "{event:?}");
+        }
+    }
+
+    fn node() -> InstanceId {
+        "i-1a2b3c4d".parse().unwrap()
+    }
+
+    fn leaving(reason: Reason, from: i64, until: i64) -> Notice {
+        let at = |seconds: i64| NOW.saturating_add_signed(seconds);
+        Notice::Leaving(reason, Window { from_seconds: at(from), until_seconds: at(until) })
+    }
+
+    #[test]
+    fn what_ec2_tells_of_an_instance_is_a_look_and_sometimes_an_announcement() {
+        for (kind, notice) in [
+            ("EC2 Instance State-change Notification", None),
+            ("EC2 Spot Instance Interruption Warning", Some(leaving(Reason::Interruption, 0, 600))),
+            ("EC2 Capacity Reservation Instance Interruption Warning", Some(leaving(Reason::Interruption, 0, 600))),
+            ("EC2 Instance Rebalance Recommendation", Some(leaving(Reason::Rebalance, 0, 3_600))),
+        ] {
+            let told = read(&event("aws.ec2", kind, json!({"instance-id": "i-1a2b3c4d"})), NOW);
+            assert_eq!(told.looks, BTreeSet::from([Look::Node(node())]), "{kind}");
+            assert_eq!(told.notices, notice.map(|notice| (node(), notice)).into_iter().collect::<Vec<_>>(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_scheduled_change_counts_from_shortly_before_it_until_it_is_called_off() {
+        let change = |status: &str, start: &str, entity: &str| {
+            let detail = json!({
+                "service": "EC2", "eventTypeCategory": "scheduledChange", "statusCode": status, "startTime": start,
+                "endTime": start, "affectedEntities": [{"entityValue": entity}, {"entityValue": "vol-1a2b3c4d"}],
+            });
+            read(&event("aws.health", "AWS Health Event", detail), NOW)
+        };
+        // NOW is Tue, 14 Nov 2023 22:13:20 GMT.
+        let (soon, past) = ("Tue, 14 Nov 2023 23:13:20 GMT", "Sat, 05 Jun 2021 15:10:09 GMT");
+        let arn = "arn:aws:ec2:eu-west-1:111122223333:instance/i-1a2b3c4d";
+        let window = leaving(Reason::ScheduledChange, 2_700, 7_200);
+        assert_eq!(change("upcoming", soon, "i-1a2b3c4d").notices, [(node(), window.clone())]);
+        assert_eq!(change("upcoming", soon, arn).notices, [(node(), window)]);
+        assert!(matches!(
+            &change("open", past, arn).notices[..],
+            [(_, Notice::Leaving(_, Window { from_seconds, until_seconds }))] if *from_seconds < NOW && *until_seconds > NOW
+        ));
+        let called_off = change("closed", soon, arn).notices;
+        assert!(matches!(&called_off[..], [(_, Notice::Leaving(_, window))] if window.until_seconds == NOW));
+    }
+
+    #[test]
+    fn a_lifecycle_action_is_announced_with_its_token() {
+        let detail = |transition: &str| {
+            json!({
+                "LifecycleActionToken": "t", "AutoScalingGroupName": "asg", "LifecycleHookName": "drain",
+                "EC2InstanceId": "i-1a2b3c4d", "LifecycleTransition": transition,
+            })
+        };
+        let action = LifecycleAction { group: "asg".into(), hook: "drain".into(), token: "t".into(), instance: node() };
+        for (kind, name, transition) in [
+            (
+                "EC2 Instance-terminate Lifecycle Action",
+                "autoscaling:EC2_INSTANCE_TERMINATING",
+                Transition::Terminating,
+            ),
+            ("EC2 Instance-launch Lifecycle Action", "autoscaling:EC2_INSTANCE_LAUNCHING", Transition::Launching),
+        ] {
+            let told = read(&event("aws.autoscaling", kind, detail(name)), NOW);
+            let mut expected = vec![(node(), Notice::Hook(action.clone(), transition))];
+            if transition == Transition::Terminating {
+                expected.push((node(), leaving(Reason::Termination, 0, 3_600)));
+            }
+            assert_eq!(told.notices, expected);
+        }
+        let mut to_warm_pool = detail("autoscaling:EC2_INSTANCE_TERMINATING");
+        to_warm_pool["Destination"] = json!("WarmPool");
+        let told = read(&event("aws.autoscaling", "EC2 Instance-terminate Lifecycle Action", to_warm_pool), NOW);
+        assert_eq!(told.notices, [(node(), Notice::Hook(action, Transition::Terminating))]);
+    }
+
+    #[test]
+    fn calls_on_load_balancers_and_tags_are_found() {
+        let arn = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/net/web/0123456789abcdef";
+        let balancer = BTreeSet::from([Look::LoadBalancer("net/web/0123456789abcdef".into())]);
+        for (event, expected) in [
+            (
+                call("SetSubnets", json!({"loadBalancerArn": arn, "subnets": ["subnet-1"]}), json!(null)),
+                balancer.clone(),
+            ),
+            (
+                call("CreateLoadBalancer", json!({}), json!({"loadBalancers": [{"loadBalancerArn": arn}]})),
+                balancer.clone(),
+            ),
+            (
+                call("CreateNetworkInterface", json!({"description": "ELB net/web/0123456789abcdef"}), json!(null)),
+                balancer,
+            ),
+            (
+                call("CreateTags", json!({"resourcesSet": {"items": [{"resourceId": "i-1a2b3c4d"}]}}), json!(null)),
+                BTreeSet::from([Look::Node(node())]),
+            ),
+        ] {
+            assert_eq!(looks(&event), expected);
         }
     }
 }

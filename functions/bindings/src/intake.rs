@@ -6,7 +6,7 @@ use shared::error::Error;
 use shared::registry::{self, Record, Registry};
 use shared::types::AccountId;
 
-use crate::observe;
+use crate::observe::{self, Memory};
 use crate::reconcile::{Bench, Shift, is_alive};
 use crate::record::{Binding, BindingId, Origin, Requests, Status};
 use crate::report::Outcome;
@@ -25,17 +25,8 @@ pub struct Stamp {
 /// A binding as it is asked for, checked against AWS: nothing was written yet.
 pub async fn check<W: World>(world: &W, account: &AccountId, origin: Origin, spec: Value) -> Result<Binding, Error> {
     let spec = BindingSpec::parse(spec)?;
-    let group = spec.sink.target_group();
-    let (group_account, _) = group.arn.account_and_region();
-    if group_account != account.as_str() {
-        return Err(Error::invalid(format!(
-            "Sink.TargetGroup: {} belongs to account {group_account}; Foregate keeps the target groups of its own \
-             account, {account}",
-            group.arn
-        )));
-    }
-    let sink = observe::sink_facts(world.target_groups(), group).await?;
-    let source = observe::source(world.network(), &spec.source, sink.is_ipv6).await?;
+    let sink = observe::sink_facts(world, account, &spec).await?;
+    let source = observe::source(world, &spec, &sink, &Memory::default()).await?;
     if let Some(error) = source.unusable {
         return Err(error);
     }
@@ -48,6 +39,7 @@ pub async fn check<W: World>(world: &W, account: &AccountId, origin: Origin, spe
         status: Status::Pending,
         reason: String::new(),
         addresses: Vec::new(),
+        misses: Default::default(),
         interfaces: Default::default(),
         requests: Requests::default(),
     })
@@ -72,8 +64,12 @@ async fn store<W: World>(bench: &Bench<'_, W>, wanted: Binding, stamp: Stamp) ->
     if let Some(stored) = stored {
         refuse_late(&stored.value, &stamp)?;
         // Assigned one by one, so that a new field has to say whether an update keeps it.
-        let Binding { id: _, origin: _, spec: _, sink: _, status: _, reason: _, addresses, interfaces, requests } =
+        let Binding { id: _, origin: _, spec, sink: _, status: _, reason: _, addresses, misses, interfaces, requests } =
             stored.value;
+        // What is remembered of one source says nothing of another.
+        if record.value.spec.source == spec.source {
+            record.value.misses = misses;
+        }
         record.value.addresses = addresses;
         record.value.interfaces = interfaces;
         record.value.requests = requests;

@@ -1,21 +1,28 @@
-//! Keeps sinks equal to sources: today, the targets of a target group equal to the addresses of a VPC endpoint.
+//! Keeps sinks equal to sources: the targets of a target group or the rules of a security group equal to the addresses
+//! of a VPC endpoint, a load balancer or a host name, or to the nodes of a cluster.
 //!
 //! The rooms, in the order that an event takes:
 //!
 //! 1. [`doors`] (CloudFormation, commands, Terraform) and [`queue`] with [`events`] (EventBridge, the schedule) say
 //!    which binding it is about; [`spec`] reads what a user wrote, [`intake`] writes it down as a [`record`].
-//! 2. [`reconcile`] takes the sink's lease and looks: [`observe`] asks AWS, [`plan`] decides, [`apply`] carries out,
-//!    [`report`] tells.
-//! 3. [`world`] is all that is outside.
+//! 2. [`reconcile`] takes the sink's lease and looks: [`observe`] asks AWS, [`want`] says what the sink should have,
+//!    [`plan`] decides, [`apply`] carries out, [`report`] tells. What a sink has is an [`entry`].
+//! 3. [`nodes`] knows which instances are nodes and how each stands, [`notices`] what AWS has announced of them, and
+//!    [`hooks`] lets go of a node that Auto Scaling holds back for us.
+//! 4. [`world`] is all that is outside.
 //!
 //! Invariants: an event never says what to do, only where to look. Foregate removes only what its ledger says it added.
-//! A claim is written before its target is registered and dropped after it is deregistered. What would leave the sink
-//! without a healthy target is not done.
+//! A claim is written before its entry is made and dropped after it is gone. What would leave the sink without a healthy
+//! target is not done. A lifecycle hook that makes Auto Scaling wait for Foregate never waits for ever.
 
 pub mod apply;
 pub mod doors;
+pub mod entry;
 pub mod events;
+pub mod hooks;
 pub mod intake;
+pub mod nodes;
+pub mod notices;
 pub mod observe;
 pub mod plan;
 pub mod queue;
@@ -23,6 +30,7 @@ pub mod reconcile;
 pub mod record;
 pub mod report;
 pub mod spec;
+pub mod want;
 pub mod world;
 
 use std::sync::Arc;

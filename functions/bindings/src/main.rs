@@ -2,30 +2,42 @@
 
 use std::sync::Arc;
 
-use shared::aws::clients::{self, DynamoTable, Ec2, Elbv2, EventBus, SqsQueue};
+use shared::aws::clients::{self, DynamoTable, Ec2, Elbv2, EventBus, NameServer, Scaling, SqsQueue};
 use shared::custom_resource::{AllowedHosts, Responder};
 use shared::entry;
 
 struct Aws {
-    network: Ec2,
-    target_groups: Elbv2,
+    ec2: Ec2,
+    elb: Elbv2,
+    auto_scaling: Scaling,
+    names: NameServer,
     table: DynamoTable,
     queue: SqsQueue,
     bus: EventBus,
+    prefix: String,
+    rules_max: usize,
 }
 
 impl bindings::world::World for Aws {
-    type Network = Ec2;
-    type TargetGroups = Elbv2;
+    type Ec2 = Ec2;
+    type Elb = Elbv2;
+    type AutoScaling = Scaling;
+    type Names = NameServer;
     type Table = DynamoTable;
     type Queue = SqsQueue;
     type Bus = EventBus;
 
-    fn network(&self) -> &Ec2 {
-        &self.network
+    fn ec2(&self) -> &Ec2 {
+        &self.ec2
     }
-    fn target_groups(&self) -> &Elbv2 {
-        &self.target_groups
+    fn elb(&self) -> &Elbv2 {
+        &self.elb
+    }
+    fn auto_scaling(&self) -> &Scaling {
+        &self.auto_scaling
+    }
+    fn names(&self) -> &NameServer {
+        &self.names
     }
     fn table(&self) -> &DynamoTable {
         &self.table
@@ -39,21 +51,32 @@ impl bindings::world::World for Aws {
     fn now_seconds(&self) -> u64 {
         entry::now_seconds()
     }
+    fn prefix(&self) -> &str {
+        &self.prefix
+    }
+    fn rules_max(&self) -> usize {
+        self.rules_max
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
+    use std::env::var;
     let config = clients::load().await;
     let aws = Arc::new(Aws {
-        network: Ec2::new(&config),
-        target_groups: Elbv2::new(&config),
-        table: DynamoTable::new(&config, std::env::var("FOREGATE_TABLE")?),
-        queue: SqsQueue::new(&config, std::env::var("FOREGATE_QUEUE_URL")?),
-        bus: EventBus::new(&config, std::env::var("FOREGATE_BUS")?),
+        ec2: Ec2::new(&config),
+        elb: Elbv2::new(&config),
+        auto_scaling: Scaling::new(&config),
+        names: NameServer::new(var("FOREGATE_NAME_SERVER").ok().map(|server| server.parse()).transpose()?),
+        table: DynamoTable::new(&config, var("FOREGATE_TABLE")?),
+        queue: SqsQueue::new(&config, var("FOREGATE_QUEUE_URL")?),
+        bus: EventBus::new(&config, var("FOREGATE_BUS")?),
+        prefix: var("FOREGATE_PREFIX")?,
+        rules_max: var("FOREGATE_RULES_PER_SECURITY_GROUP")?.parse()?,
     });
-    let hosts = std::env::var("FOREGATE_RESPONSE_HOSTS").unwrap_or_default();
-    let responder = Responder::new(AllowedHosts::parse(&hosts)).in_region(std::env::var("AWS_REGION")?);
-    let responder = Arc::new(match std::env::var("AWS_LAMBDA_LOG_GROUP_NAME") {
+    let hosts = var("FOREGATE_RESPONSE_HOSTS").unwrap_or_default();
+    let responder = Responder::new(AllowedHosts::parse(&hosts)).in_region(var("AWS_REGION")?);
+    let responder = Arc::new(match var("AWS_LAMBDA_LOG_GROUP_NAME") {
         Ok(group) => responder.logging_to(&group),
         Err(_) => responder,
     });

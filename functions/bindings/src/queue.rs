@@ -3,21 +3,25 @@
 //! to the queue.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use futures::StreamExt;
 use serde_json::{Value, json};
-use shared::aws::{ItemKey, Queue};
+use shared::aws::{Instance, Instances, ItemKey, Queue};
 use shared::error::Error;
 use shared::registry::{Record, Registry, source_key};
 use shared::telemetry::count;
 use shared::trigger::QueuedEvent;
+use shared::types::InstanceId;
 
 use crate::events::{self, Look};
+use crate::hooks::{self, Announcement};
 use crate::intake;
+use crate::notices::Notice;
 use crate::reconcile::{self, Patience, Shift, is_alive, is_for_the_owner};
 use crate::record::{Binding, BindingId};
-use crate::spec::VPC_ENDPOINT;
+use crate::spec::{Source, SourceKind};
 use crate::world::World;
 
 /// How many sinks are worked on at a time.
@@ -28,25 +32,51 @@ const LOOK_SECONDS_MAX: u64 = 30;
 
 /// A batch from the queue in, the partial batch answer out.
 pub async fn batch<W: World>(world: &W, shift: &Shift, messages: Vec<QueuedEvent>) -> Value {
-    let mut failed: BTreeSet<String> = BTreeSet::new();
-    let mut wanted: BTreeMap<Look, Vec<String>> = BTreeMap::new();
-    for QueuedEvent { message_id, event } in messages {
-        match event {
-            // After its last try the queue keeps it with the dead letters, where somebody sees it.
+    let mut batch = Batch::default();
+    messages.into_iter().for_each(|message| batch.fold(message, world.now_seconds()));
+    let sinks = resolve(world, &mut batch).await;
+    let unlooked = look_at_all(world, shift, sinks).await;
+    batch.failed.extend(unlooked);
+    let failures: Vec<Value> = batch.failed.iter().map(|id| json!({"itemIdentifier": id})).collect();
+    json!({"batchItemFailures": failures})
+}
+
+/// What a batch is about, each thing with the messages that said so.
+#[derive(Default)]
+struct Batch {
+    looks: BTreeMap<Look, Vec<String>>,
+    nodes: BTreeMap<InstanceId, Vec<String>>,
+    notices: BTreeMap<InstanceId, Vec<Notice>>,
+    failed: BTreeSet<String>,
+}
+
+impl Batch {
+    fn fold(&mut self, QueuedEvent { message_id, event }: QueuedEvent, now_seconds: u64) {
+        let event = match event {
+            Ok(event) => event,
             Err(error) => {
+                // After its last try the queue keeps it with the dead letters, where somebody sees it.
                 tracing::error!(message_id, "{error}");
-                failed.insert(message_id);
+                self.failed.insert(message_id);
+                return;
             }
-            Ok(event) => note_looks(&event).into_iter().for_each(|look| {
-                wanted.entry(look).or_default().push(message_id.clone());
-            }),
+        };
+        let told = events::read(&event, now_seconds);
+        if told.looks.is_empty() {
+            count("EventsIgnored", 1);
+            tracing::info!(event.source, event.detail_type, event.id, "ignored an event that is about no binding");
+        }
+        for look in told.looks {
+            let messages = match look {
+                Look::Node(node) => self.nodes.entry(node).or_default(),
+                look => self.looks.entry(look).or_default(),
+            };
+            messages.push(message_id.clone());
+        }
+        for (node, notice) in told.notices {
+            self.notices.entry(node).or_default().push(notice);
         }
     }
-    let (bindings, unresolved) = resolve(world, wanted).await;
-    failed.extend(unresolved);
-    failed.extend(look_at_all(world, shift, bindings).await);
-    let failures: Vec<Value> = failed.iter().map(|id| json!({"itemIdentifier": id})).collect();
-    json!({"batchItemFailures": failures})
 }
 
 /// One event that came by itself.
@@ -59,61 +89,105 @@ pub async fn single<W: World>(world: &W, shift: &Shift, event: EventBridgeEvent)
     }
 }
 
-/// Where the event says to look; one that says nothing is counted and logged.
-fn note_looks(event: &EventBridgeEvent) -> BTreeSet<Look> {
-    let looks = events::looks(event);
-    if looks.is_empty() {
-        count("EventsIgnored", 1);
-        tracing::info!(event.source, event.detail_type, event.id, "ignored an event that is about no binding");
-    }
-    looks
-}
-
 /// A binding that is to be looked at, and the messages that said so.
 type Wanted = BTreeMap<BindingId, Vec<String>>;
 
-/// From where to look to which bindings, by sink; and the messages for which that could not be found out.
-async fn resolve<W: World>(
-    world: &W,
-    wanted: BTreeMap<Look, Vec<String>>,
-) -> (BTreeMap<ItemKey, Wanted>, BTreeSet<String>) {
-    let (mut sinks, mut failed) = (BTreeMap::<ItemKey, Wanted>::new(), BTreeSet::new());
-    for (look, messages) in wanted {
-        match bindings_at(world, &look).await {
-            Ok(bindings) => {
-                for binding in bindings {
-                    let sink = sinks.entry(binding.ledger_key()).or_default();
-                    sink.entry(binding.id).or_default().extend(messages.clone());
-                }
-            }
+/// From where to look to which bindings, by sink. What can't be found out fails its messages.
+async fn resolve<W: World>(world: &W, batch: &mut Batch) -> BTreeMap<ItemKey, Wanted> {
+    let mut sinks = BTreeMap::<ItemKey, Wanted>::new();
+    let mut want = |binding: &Binding, messages: &[String]| {
+        let sink = sinks.entry(binding.ledger_key()).or_default();
+        sink.entry(binding.id.clone()).or_default().extend_from_slice(messages);
+    };
+    for (look, messages) in &batch.looks {
+        match bindings_at(world, look).await {
+            Ok(bindings) => bindings.iter().for_each(|binding| want(binding, messages)),
             Err(error) => {
                 tracing::error!(look = ?look, "failed to find the bindings of an event: {error}");
-                failed.extend(messages);
+                batch.failed.extend(messages.iter().cloned());
             }
         }
     }
-    (sinks, failed)
+    match bindings_of_nodes(world, batch).await {
+        Ok(found) => found.iter().for_each(|(binding, messages)| want(binding, messages)),
+        Err(error) => {
+            tracing::error!("failed to find the bindings of {} nodes: {error}", batch.nodes.len());
+            batch.failed.extend(batch.nodes.values().flatten().cloned());
+        }
+    }
+    sinks
+}
+
+/// The bindings that the batch's instances are nodes of, after what was announced of them was noted.
+///
+/// Most instances of an account are nobody's nodes, and no event says whose they are: their tags do. One that EC2 has
+/// forgotten may have been anybody's.
+async fn bindings_of_nodes<W: World>(world: &W, batch: &mut Batch) -> Result<Vec<(Binding, Vec<String>)>, Error> {
+    if batch.nodes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bindings = by_source(world, SourceKind::Nodes, "").await?;
+    if bindings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let instances = world.ec2().instances_by_id(&batch.nodes.keys().cloned().collect()).await?;
+    let instances: BTreeMap<&InstanceId, &Instance> = instances.iter().map(|one| (&one.id, one)).collect();
+    let is_node_of = |binding: &&Binding, node: &InstanceId| match (&binding.spec.source, instances.get(node)) {
+        (Source::Nodes(selector), Some(instance)) => selector.selects(&instance.tags),
+        _ => true,
+    };
+    let of = |node: &InstanceId| bindings.iter().filter(|binding| is_node_of(binding, node)).collect::<Vec<_>>();
+    let announcements = std::mem::take(&mut batch.notices).into_iter().map(|(node, notices)| {
+        let completes = |binding: &Binding| (binding.id.clone(), binding.spec.options.complete_launch_hooks);
+        let addresses = |one: &Instance| one.ipv4.map(IpAddr::V4).into_iter().chain(one.ipv6.map(IpAddr::V6)).collect();
+        Announcement {
+            bindings: of(&node).into_iter().map(completes).collect(),
+            addresses: instances.get(&node).map_or_else(Vec::new, |one| addresses(one)),
+            notices,
+            node,
+        }
+    });
+    for (node, error) in hooks::note(world, announcements.collect()).await {
+        tracing::error!(%node, "failed to note what was announced of a node: {error}");
+        batch.failed.extend(batch.nodes.get(&node).into_iter().flatten().cloned());
+    }
+    let mut found: BTreeMap<&BindingId, (Binding, Vec<String>)> = BTreeMap::new();
+    for (node, messages) in &batch.nodes {
+        for binding in of(node) {
+            let entry = found.entry(&binding.id).or_insert_with(|| (binding.clone(), Vec::new()));
+            entry.1.extend_from_slice(messages);
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+async fn by_source<W: World>(world: &W, kind: SourceKind, id: &str) -> Result<Vec<Binding>, Error> {
+    let records = Registry::new(world.table()).by_source::<Binding>(source_key(kind.as_str(), id)).await?;
+    Ok(records.into_iter().filter(is_alive).map(|record| record.value).collect())
 }
 
 async fn bindings_at<W: World>(world: &W, look: &Look) -> Result<Vec<Binding>, Error> {
-    let registry = Registry::new(world.table());
-    let alive = |records: Vec<Record<Binding>>| records.into_iter().filter(is_alive).map(|record| record.value);
     match look {
         Look::All => fan_out(world).await.map(|()| Vec::new()),
         Look::Binding(id) => {
-            let record = registry.get(&shared::registry::binding_key(id)).await?;
-            Ok(alive(record.into_iter().collect()).collect())
+            let record = Registry::new(world.table()).get(&shared::registry::binding_key(id)).await?;
+            Ok(record.into_iter().filter(is_alive).map(|record: Record<Binding>| record.value).collect())
         }
-        Look::VpcEndpoint(id) => Ok(alive(registry.by_source(source_key(VPC_ENDPOINT, id.as_str())).await?).collect()),
+        Look::VpcEndpoint(id) => by_source(world, SourceKind::VpcEndpoint, id.as_str()).await,
+        Look::LoadBalancer(name) => by_source(world, SourceKind::LoadBalancer, name).await,
         Look::Interface(id) => {
-            let all = alive(registry.by_source(source_key(VPC_ENDPOINT, "")).await?);
-            Ok(all.filter(|binding| binding.interfaces.contains(id)).collect())
+            let mut all = by_source(world, SourceKind::VpcEndpoint, "").await?;
+            all.extend(by_source(world, SourceKind::LoadBalancer, "").await?);
+            Ok(all.into_iter().filter(|binding| binding.interfaces.contains(id)).collect())
         }
+        // Nodes are looked up together: see `bindings_of_nodes`.
+        Look::Node(_) => Ok(Vec::new()),
     }
 }
 
 /// The schedule: a message for each binding, so that however many there are, each has its own tries and its own time.
 async fn fan_out<W: World>(world: &W) -> Result<(), Error> {
+    hooks::sweep(world).await?;
     let bindings = intake::list(world, "").await?;
     let messages: Vec<_> = bindings.iter().map(|binding| events::recheck(&binding.id, 0)).collect();
     Ok(world.queue().send(&messages).await?)
@@ -144,10 +218,13 @@ async fn look_at<W: World>(world: &W, shift: &Shift, binding: &BindingId) -> Res
             outcome.applied.failures.into_iter().next().map_or(Ok(()), |e| Err(e.into()))
         }
         Ok(reconcile::Looked::Gone | reconcile::Looked::Busy) => Ok(()),
-        Err(error) if is_for_the_owner(&error) => {
+        Err(error) => {
+            hooks::unseen(world, binding).await?;
+            if !is_for_the_owner(&error) {
+                return Err(error);
+            }
             tracing::warn!(binding, "binding needs its owner: {error}");
             Ok(())
         }
-        Err(error) => Err(error),
     }
 }

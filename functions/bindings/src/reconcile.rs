@@ -6,7 +6,7 @@
 //! call the function dies at, the next run knows what is ours. Events go out before the lease does, so that a change is
 //! told at least once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,14 +14,19 @@ use shared::aws::{Message, Queue};
 use shared::error::{Error, ErrorType};
 use shared::lease::{Attempt, Holder, Lease};
 use shared::registry::{Record, Registry};
-use shared::types::{Health, TargetId, Zone};
+use shared::types::Health;
 
 use crate::apply::{self, Applied};
+use crate::entry::Entry;
 use crate::events;
-use crate::observe::{self, SourceView};
-use crate::plan::{Answer, Intent, Observed, Plan, plan};
+use crate::hooks::{self, NoticesRecord};
+use crate::observe::{self, Memory, SinkView, SourceView};
+use crate::plan::rules::Rules;
+use crate::plan::{Answer, Intent, Observed, Plan, plan, serves};
 use crate::record::{Binding, BindingId, Ledger, Recheck, Status};
 use crate::report::{self, Outcome};
+use crate::spec::{Sink, SourceKind};
+use crate::want::{Want, want};
 use crate::world::World;
 
 /// Targets per target group, a quota of Elastic Load Balancing's for Network Load Balancers.
@@ -80,10 +85,7 @@ impl<'a, W: World> Bench<'a, W> {
             }
             tokio::time::sleep(Duration::from_secs(LEASE_RETRY_SECONDS)).await;
         }
-        Err(Error::conflict(format!(
-            "another invocation is at work on {}: try again in a minute",
-            binding.spec.sink.target_group().arn
-        )))
+        Err(Error::conflict(format!("another invocation is at work on {}: try again in a minute", binding.spec.sink)))
     }
 
     /// The binding as the registry has it now.
@@ -107,7 +109,7 @@ impl<'a, W: World> Bench<'a, W> {
     pub async fn sync(mut self, record: Record<Binding>) -> Result<Outcome, Error> {
         let before = record.value.clone();
         let synced = self.work(record).await;
-        let (mut record, outcome) = match synced {
+        let (mut record, outcome, attended) = match synced {
             Ok(done) => done,
             Err(error) => {
                 // The lease would run out by itself; that it could not be given back is not what went wrong.
@@ -123,47 +125,80 @@ impl<'a, W: World> Bench<'a, W> {
         }
         self.lease.release(&self.registry).await?;
         told?;
+        attended?;
         Ok(outcome)
     }
 
-    async fn work(&mut self, mut record: Record<Binding>) -> Result<(Record<Binding>, Outcome), Error> {
+    async fn work(&mut self, mut record: Record<Binding>) -> Result<Worked, Error> {
         let (world, binding) = (self.world, record.value.clone());
-        let group = binding.spec.sink.target_group();
-        let Some(sink) = observe::sink(world.target_groups(), &group.arn).await? else {
-            return self.sink_is_gone(record);
+        let notices = notices_for(world, &binding).await?;
+        let Some(sink) = observe::sink(world, &binding.spec.sink).await? else {
+            let (record, outcome) = self.sink_is_gone(record);
+            let attended = hooks::attend(world, outcome.seen(), &notices).await;
+            return Ok((record, outcome, attended));
         };
-        let source = look_at_source(world, &binding).await?;
-        let plan = plan_now(&binding, &source, &sink, &self.lease.value, world.now_seconds());
+        let source = look_at_source(world, &binding, &notices).await?;
+        let want = want(&binding, &source, &self.lease.value.of(&binding.id));
+        let plan = plan_now(&binding, &source.answer, &want, &sink, &self.lease.value, world.now_seconds());
         if !plan.is_empty() || plan.wants_recheck() || plan.held.is_some() {
             tracing::info!(binding.id, binding.name = binding.origin.name(), plan = %plan, "planned");
         }
 
         self.lease.value.rounds += u64::from(!plan.claim.is_empty());
-        for (target, claim) in &plan.claim {
-            self.lease.value.claim(&binding.id, target, *claim);
+        for (entry, claim) in &plan.claim {
+            self.lease.value.claim(&binding.id, entry, claim.clone());
         }
         self.lease.save(&self.registry).await?;
-        let zone = zone_outside(&binding, &source);
-        let mut applied = apply::apply(world.target_groups(), &group.arn, &plan, zone.as_ref()).await;
-        let fresh_refusals = applied.refused.keys().filter(|target| plan.claim.contains_key(*target));
-        for target in applied.deregistered.iter().chain(&plan.release).chain(fresh_refusals) {
-            self.lease.value.release(&binding.id, target);
+        let (lingering, serving) = (self.lingering(&binding, &want, &sink), serving(&sink));
+        let rules = self.rules(&binding, &sink);
+        let mut applied = apply::apply(world, &binding.spec.sink, &plan, &want.outside, &rules).await;
+        if want.desired.len() > TARGETS_MAX && !plan.no_room.is_empty() {
+            let (all, sink, left_out) = (want.desired.len(), &binding.spec.sink, plan.no_room.len());
+            applied.no_room = Some(format!(
+                "{sink} takes {TARGETS_MAX} targets and the source has {all}, so that {left_out} are left out: bind parts of \
+                 the source (node groups, tags) to target groups of their own"
+            ));
+        }
+        let fresh_refusals = applied.refused.keys().filter(|entry| plan.claim.contains_key(*entry));
+        for entry in applied.deregistered.iter().chain(&plan.release).chain(fresh_refusals) {
+            self.lease.value.release(&binding.id, entry);
         }
 
         self.note_what_was_seen(&mut record, source);
         self.settle(&mut record, &plan, &applied);
-        if let Err(error) = self.recheck(&binding.id, plan.wants_recheck()).await {
-            applied.failures.push(error);
+        let mut outcome = Outcome { binding: record.value.clone(), plan, applied, lingering, serving };
+        let attended = hooks::attend(world, outcome.seen(), &notices).await;
+        let hooks_seconds = hooks::look_again_seconds(outcome.seen(), &notices);
+        if let Err(error) = self.recheck(&binding.id, outcome.plan.wants_recheck(), hooks_seconds).await {
+            outcome.applied.failures.push(error);
         }
-        let outcome = Outcome { binding: record.value.clone(), plan, applied };
-        Ok((record, outcome))
+        Ok((record, outcome, attended))
+    }
+
+    /// What is still to leave the sink: what drains, whoever removed it, and what is ours and not wanted.
+    fn lingering(&self, binding: &Binding, want: &Want, sink: &SinkView) -> BTreeSet<Entry> {
+        let mine = self.lease.value.of(&binding.id);
+        let lingers = |(entry, health): &(&Entry, &Health)| {
+            **health == Health::Draining || (mine.contains_key(*entry) && !want.desired.contains_key(*entry))
+        };
+        sink.entries.iter().filter(lingers).map(|(entry, _)| entry.clone()).collect()
+    }
+
+    fn rules(&self, binding: &Binding, sink: &SinkView) -> Rules {
+        match &binding.spec.sink {
+            Sink::TargetGroup(_) => Rules::default(),
+            Sink::SecurityGroup(group) => {
+                sink.rules(group.ports, &self.lease.value, self.world.prefix(), self.world.rules_max())
+            }
+        }
     }
 
     /// Only what was read is noted: a binding on its way out keeps what it had.
     fn note_what_was_seen(&self, record: &mut Record<Binding>, source: SourceView) {
         if record.value.status != Status::Retiring && !matches!(source.answer, Answer::Partial(_)) {
-            record.value.addresses = source.addresses.iter().map(ToString::to_string).collect();
+            record.value.addresses = source.wanted();
         }
+        record.value.misses = source.misses;
         // Interfaces that went away stay findable until the source is whole again: their events may be on the way.
         match source.answer {
             Answer::Complete => record.value.interfaces = source.interfaces,
@@ -176,17 +211,16 @@ impl<'a, W: World> Bench<'a, W> {
         let claims_left = !self.lease.value.of(&binding.id).is_empty();
         let (status, reason) = match (&plan.held, applied.refused.first_key_value(), &plan.unsettled) {
             _ if binding.status == Status::Retiring && claims_left => {
-                (Status::Retiring, "its targets go when what replaces them is healthy".to_owned())
+                (Status::Retiring, "what it added goes when what replaces it is healthy".to_owned())
             }
             _ if binding.status == Status::Retiring => (Status::Deleted, String::new()),
             _ if !applied.failures.is_empty() => (Status::Failed, applied.failures[0].to_string()),
+            _ if applied.no_room.is_some() => (Status::Failed, applied.no_room.clone().unwrap_or_default()),
             (Some(held), _, _) => (Status::Blocked, held.to_string()),
-            (_, Some((target, why)), _) => (Status::Failed, format!("AWS refuses the target {target}: {why}")),
+            (_, Some((target, why)), _) => (Status::Failed, format!("AWS refuses {target}: {why}")),
             (_, _, Some(why)) => (Status::Waiting, why.clone()),
             _ if !plan.waiting.is_empty() => (Status::Waiting, "removals wait for healthy replacements".to_owned()),
-            _ if !plan.no_room.is_empty() => {
-                (Status::Waiting, "additions wait for room in the target group".to_owned())
-            }
+            _ if !plan.no_room.is_empty() => (Status::Waiting, "additions wait for room in the sink".to_owned()),
             _ => (Status::Synced, String::new()),
         };
         (binding.status, binding.reason) = (status, reason);
@@ -196,39 +230,46 @@ impl<'a, W: World> Bench<'a, W> {
         }
     }
 
-    /// A group that is gone has no targets of ours: a binding on its way out is done, any other has lost its sink.
-    fn sink_is_gone(&mut self, mut record: Record<Binding>) -> Result<(Record<Binding>, Outcome), Error> {
+    /// A sink that is gone has nothing of ours: a binding on its way out is done, any other has lost its sink.
+    fn sink_is_gone(&mut self, mut record: Record<Binding>) -> (Record<Binding>, Outcome) {
         let id = record.value.id.clone();
-        for target in self.lease.value.of(&id).into_keys() {
-            self.lease.value.release(&id, &target);
+        for entry in self.lease.value.of(&id).into_keys() {
+            self.lease.value.release(&id, &entry);
         }
         self.lease.value.rechecks.remove(&id);
         let (plan, applied) = (Plan::default(), Applied::default());
         self.settle(&mut record, &plan, &applied);
         if record.value.status != Status::Deleted {
-            let arn = &record.value.spec.sink.target_group().arn;
-            record.value.reason =
-                format!("the target group {arn} does not exist any more: delete the binding or change its Sink");
+            let sink = &record.value.spec.sink;
+            record.value.reason = format!("the {sink} does not exist any more: delete the binding or change its Sink");
             record.value.status = Status::Failed;
         }
-        let outcome = Outcome { binding: record.value.clone(), plan, applied };
-        Ok((record, outcome))
+        let (lingering, serving) = (BTreeSet::new(), BTreeSet::new());
+        let outcome = Outcome { binding: record.value.clone(), plan, applied, lingering, serving };
+        (record, outcome)
     }
 
-    /// Sends for a delayed re-check, unless one is on its way. Ever slower, and after [`RECHECKS_MAX`] not at all.
-    async fn recheck(&mut self, binding: &BindingId, wanted: bool) -> Result<(), shared::aws::AwsError> {
+    /// Sends for a delayed re-check, unless one is on its way. Ever slower, and after [`RECHECKS_MAX`] not at all, unless
+    /// a lifecycle action waits, which has its own pace.
+    async fn recheck(
+        &mut self,
+        binding: &BindingId,
+        wanted: bool,
+        hooks_seconds: Option<u32>,
+    ) -> Result<(), shared::aws::AwsError> {
         let now = self.world.now_seconds();
         let rechecks = &mut self.lease.value.rechecks;
-        if !wanted {
+        if !wanted && hooks_seconds.is_none() {
             rechecks.remove(binding);
             return Ok(());
         }
         let last = rechecks.get(binding).copied();
-        if last.is_some_and(|last| last.due_seconds > now || last.attempt >= RECHECKS_MAX) {
+        let is_tired = |last: Recheck| last.attempt >= RECHECKS_MAX && hooks_seconds.is_none();
+        if last.is_some_and(|last| last.due_seconds > now || is_tired(last)) {
             return Ok(());
         }
-        let attempt = last.map_or(1, |last| last.attempt + 1);
-        let delay_seconds = recheck_delay_seconds(attempt);
+        let attempt = last.map_or(1, |last| last.attempt + 1).min(RECHECKS_MAX);
+        let delay_seconds = recheck_delay_seconds(attempt).min(hooks_seconds.unwrap_or(u32::MAX));
         let message: Message = events::recheck(binding, delay_seconds);
         self.world.queue().send(&[message]).await?;
         rechecks.insert(binding.clone(), Recheck { due_seconds: now + u64::from(delay_seconds), attempt });
@@ -241,25 +282,43 @@ fn recheck_delay_seconds(attempt: u32) -> u32 {
     (10 + 5 * attempt.saturating_sub(1)).min(120)
 }
 
-/// What the binding's source says; one on its way out has nothing to look at.
-pub async fn look_at_source<W: World>(world: &W, binding: &Binding) -> Result<SourceView, Error> {
-    if binding.status != Status::Retiring {
-        return observe::source(world.network(), &binding.spec.source, binding.sink.is_ipv6).await;
+fn serving(sink: &SinkView) -> BTreeSet<Entry> {
+    let serving = sink.entries.iter().filter(|(_, health)| serves(**health, &sink.entries));
+    serving.map(|(entry, _)| entry.clone()).collect()
+}
+
+/// A binding's record after a run, what became of it, and whether the lifecycle actions that wait for it were attended to.
+type Worked = (Record<Binding>, Outcome, Result<(), Error>);
+
+/// What is announced of nodes, if the binding's source is nodes.
+pub async fn notices_for<W: World>(world: &W, binding: &Binding) -> Result<Vec<NoticesRecord>, Error> {
+    match binding.spec.source.kind() {
+        SourceKind::Nodes => hooks::all(world).await,
+        SourceKind::VpcEndpoint | SourceKind::LoadBalancer | SourceKind::Dns => Ok(Vec::new()),
     }
-    Ok(SourceView {
-        addresses: BTreeSet::new(),
-        answer: Answer::Complete,
-        interfaces: BTreeSet::new(),
-        vpc_id: None,
-        unusable: None,
-    })
+}
+
+/// What the binding's source says; one on its way out has nothing to look at.
+pub async fn look_at_source<W: World>(
+    world: &W,
+    binding: &Binding,
+    notices: &[NoticesRecord],
+) -> Result<SourceView, Error> {
+    if binding.status == Status::Retiring {
+        return Ok(SourceView::nothing(Answer::Complete));
+    }
+    let now = world.now_seconds();
+    let announced = notices.iter().filter_map(|one| Some((one.value.node.clone(), one.value.announced(now)?)));
+    let memory = Memory { names: binding.misses.clone(), announced: announced.collect() };
+    observe::source(world, &binding.spec, &binding.sink, &memory).await
 }
 
 /// The plan for the binding from what was just observed.
 pub fn plan_now(
     binding: &Binding,
-    source: &SourceView,
-    sink: &BTreeMap<TargetId, Health>,
+    answer: &Answer,
+    want: &Want,
+    sink: &SinkView,
     ledger: &Ledger,
     now_seconds: u64,
 ) -> Plan {
@@ -269,23 +328,18 @@ pub fn plan_now(
             Status::Retiring => Intent::Retire,
             _ => Intent::Keep(binding.spec.options),
         },
-        desired: &source.addresses.iter().map(|address| TargetId::ip(*address, binding.sink.port)).collect(),
-        answer: &source.answer,
-        sink,
+        desired: &want.desired,
+        taken: &want.taken,
+        answer,
+        sink: &sink.entries,
         ledger,
-        targets_max: TARGETS_MAX,
+        // A security group's room is for `plan::rules` to find: one rule can hold many addresses.
+        entries_max: match binding.spec.sink {
+            Sink::TargetGroup(_) => TARGETS_MAX,
+            Sink::SecurityGroup(_) => usize::MAX,
+        },
         now: ledger.next_round(now_seconds),
     })
-}
-
-/// RegisterTargets wants a zone for addresses outside the group's VPC, and none for those inside.
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html>
-fn zone_outside(binding: &Binding, source: &SourceView) -> Option<Zone> {
-    if source.vpc_id.as_deref() == Some(&binding.sink.vpc_id) {
-        return None;
-    }
-    let zone = binding.spec.sink.target_group().zone.clone();
-    zone.or_else(|| "all".parse().ok())
 }
 
 /// What became of looking at a binding because of an event.

@@ -1,11 +1,15 @@
 //! Step 5, report: what became of a binding, as an answer, as events on the bus and as metrics.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 use shared::aws::{Bus, OwnEvent};
-use shared::error::Error;
+use shared::error::{Error, ErrorType};
 use shared::telemetry::count;
 
 use crate::apply::Applied;
+use crate::entry::Entry;
+use crate::hooks::Seen;
 use crate::plan::Plan;
 use crate::record::{Binding, Status};
 use crate::world::World;
@@ -19,15 +23,27 @@ pub struct Outcome {
     pub plan: Plan,
     /// What was done.
     pub applied: Applied,
+    /// What is to leave the sink and is still in it, as it was before anything was done: ours, or on its way out.
+    pub lingering: BTreeSet<Entry>,
+    /// What of the sink serves, as it was before anything was done.
+    pub serving: BTreeSet<Entry>,
 }
 
 impl Outcome {
+    /// What the look has shown, for the lifecycle actions that wait for the binding.
+    pub fn seen(&self) -> Seen<'_> {
+        Seen { binding: &self.binding.id, lingering: &self.lingering, serving: &self.serving }
+    }
+
     /// The outcome for somebody who waits for it: an error unless the sink is what the source says, or on its way there.
     pub fn into_answer(self) -> Result<Binding, Error> {
         if let Some(failure) = self.applied.failures.into_iter().next() {
             return Err(failure.into());
         }
         let reason = || format!("{}: {}", self.binding.origin.name(), self.binding.reason);
+        if self.applied.no_room.is_some() {
+            return Err(Error::new(ErrorType::LimitExceeded, reason()));
+        }
         match self.binding.status {
             Status::Blocked => Err(Error::blocked(reason())),
             Status::Failed => Err(Error::upstream(reason())),
@@ -61,7 +77,8 @@ pub fn answer(binding: &Binding) -> Value {
 
 /// Tells the bus and the metrics what happened. A change is an event each time, a block only when it is a new one.
 pub async fn tell<W: World>(world: &W, before: &Binding, outcome: &Outcome) -> Result<(), Error> {
-    let Outcome { binding, plan: _, applied } = outcome;
+    let Outcome { binding, applied, .. } = outcome;
+    // A rule of a security group counts as a target here: one name for what a sink has.
     count("TargetsRegistered", applied.registered.len() as u64);
     count("TargetsDeregistered", applied.deregistered.len() as u64);
     count("TargetsRefused", applied.refused.len() as u64);
@@ -86,18 +103,18 @@ pub async fn tell<W: World>(world: &W, before: &Binding, outcome: &Outcome) -> R
 }
 
 fn event(detail_type: &'static str, outcome: &Outcome) -> OwnEvent {
-    let Outcome { binding, plan, applied } = outcome;
-    let group = binding.spec.sink.target_group().arn.as_str();
+    let Outcome { binding, plan, applied, .. } = outcome;
+    let sink = binding.spec.sink.resource();
     OwnEvent {
         detail_type,
-        resources: vec![binding.id.clone(), group.to_owned()],
+        resources: vec![binding.id.clone(), sink.to_owned()],
         detail: json!({
             "name": binding.origin.name(),
             "id": binding.id,
             "status": binding.status.as_str(),
             "reason": binding.reason,
             "source": binding.spec.source.to_string(),
-            "sink": group,
+            "sink": sink,
             "registered": applied.registered,
             "deregistered": applied.deregistered,
             "held": plan.held.as_ref().map(|held| &held.targets),

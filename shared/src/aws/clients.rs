@@ -7,6 +7,10 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 
+#[cfg(feature = "autoscaling")]
+pub use super::autoscaling::Scaling;
+#[cfg(feature = "dns")]
+pub use super::dns::NameServer;
 #[cfg(feature = "dynamodb")]
 pub use super::dynamodb::DynamoTable;
 #[cfg(feature = "ec2")]

@@ -1,14 +1,14 @@
-//! Elastic Load Balancing, behind [`TargetGroups`].
+//! Elastic Load Balancing, behind [`TargetGroups`] and [`LoadBalancers`].
 
 use aws_config::SdkConfig;
 use aws_sdk_elasticloadbalancingv2::types::{
-    TargetDescription, TargetGroup as SdkTargetGroup, TargetGroupIpAddressTypeEnum, TargetHealthDescription,
-    TargetHealthStateEnum, TargetTypeEnum,
+    LoadBalancer as SdkLoadBalancer, TargetDescription, TargetGroup as SdkTargetGroup, TargetGroupIpAddressTypeEnum,
+    TargetHealthDescription, TargetHealthStateEnum, TargetTypeEnum,
 };
 
 use super::sdk::failed;
-use super::{Answer, Cause, Target, TargetGroup, TargetGroups, TargetType};
-use crate::types::{Health, Port, TargetGroupArn, TargetId, Zone};
+use super::{Answer, Cause, LoadBalancer, LoadBalancers, Target, TargetGroup, TargetGroups, TargetType};
+use crate::types::{Health, LoadBalancerArn, Port, TargetGroupArn, TargetId, Zone};
 
 /// Elastic Load Balancing in the function's account and region.
 #[derive(Clone, Debug)]
@@ -60,6 +60,26 @@ impl TargetGroups for Elbv2 {
         let call = self.client.deregister_targets().target_group_arn(arn.as_str());
         let call = call.set_targets(Some(targets.collect()));
         call.send().await.map(|_| ()).map_err(|e| failed("DeregisterTargets", arn.as_str(), e))
+    }
+}
+
+impl LoadBalancers for Elbv2 {
+    async fn load_balancer(&self, arn: &LoadBalancerArn) -> Answer<Option<LoadBalancer>> {
+        let call = self.client.describe_load_balancers().load_balancer_arns(arn.as_str());
+        match call.send().await.map_err(|e| failed("DescribeLoadBalancers", arn.as_str(), e)) {
+            Ok(answer) => Ok(answer.load_balancers().first().map(read_balancer)),
+            Err(error) if error.cause == Cause::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn read_balancer(found: &SdkLoadBalancer) -> LoadBalancer {
+    let zones = found.availability_zones().iter();
+    LoadBalancer {
+        vpc_id: found.vpc_id().unwrap_or_default().to_owned(),
+        state: found.state().and_then(|state| state.code()).map_or("", |code| code.as_str()).to_owned(),
+        subnet_ids: zones.filter_map(|zone| zone.subnet_id().map(str::to_owned)).collect(),
     }
 }
 

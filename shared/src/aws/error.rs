@@ -30,7 +30,7 @@ impl Cause {
         }
     }
 
-    /// The cause behind an error code of EC2, Elastic Load Balancing, DynamoDB, SQS or EventBridge.
+    /// The cause behind an error code of EC2, Elastic Load Balancing, Auto Scaling, DynamoDB, SQS or EventBridge.
     pub fn of_code(code: &str) -> Self {
         match code {
             "Throttling"
@@ -53,10 +53,16 @@ impl Cause {
             "ConditionalCheckFailedException" | "TransactionCanceledException" | "TransactionConflictException" => {
                 Self::Conflict
             }
-            "TooManyTargets" | "TooManyRegistrationsForTargetId" | "LimitExceededException" => Self::LimitExceeded,
+            // Somebody else added the same rule first: the next look finds it there.
+            "InvalidPermission.Duplicate" => Self::Conflict,
+            "TooManyTargets"
+            | "TooManyRegistrationsForTargetId"
+            | "LimitExceededException"
+            | "RulesPerSecurityGroupLimitExceeded" => Self::LimitExceeded,
             "InternalError" | "InternalFailure" | "InternalServerError" | "ServiceUnavailable" | "Unavailable" => {
                 Self::Unavailable
             }
+            "ResourceContention" | "ScalingActivityInProgress" => Self::Unavailable,
             _ if code.ends_with("NotFound") || code.ends_with(".Malformed") => Self::NotFound,
             "ResourceNotFoundException" | "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue" => {
                 Self::NotFound
@@ -107,6 +113,10 @@ mod tests {
             ("UnauthorizedOperation", Cause::Denied),
             ("InvalidTarget", Cause::Refused),
             ("TooManyTargets", Cause::LimitExceeded),
+            ("RulesPerSecurityGroupLimitExceeded", Cause::LimitExceeded),
+            ("InvalidPermission.Duplicate", Cause::Conflict),
+            ("InvalidSecurityGroupRuleId.NotFound", Cause::NotFound),
+            ("ResourceContention", Cause::Unavailable),
             ("ConditionalCheckFailedException", Cause::Conflict),
             ("InternalError", Cause::Unavailable),
         ] {

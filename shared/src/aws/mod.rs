@@ -1,10 +1,15 @@
 //! The few AWS calls that Foregate makes, as traits over plain types.
 //!
-//! A function's `observe` and `apply` see only the traits. Behind them stand the adapters (`ec2`, `elbv2`, `dynamodb`,
-//! `sqs`, `eventbridge`: the only files that name an `aws_sdk_` crate, a cargo feature for each service that is slow to
-//! build) and the [`model`], a small stateful AWS with programmable faults for simulations.
+//! A function's `observe` and `apply` see only the traits. Behind them stand the adapters (`autoscaling`, `ec2`, `elbv2`,
+//! `dynamodb`, `sqs`, `eventbridge`: the only files that name an `aws_sdk_` crate; `dns` for the VPC's resolver; a cargo
+//! feature for each, since they are slow to build) and the [`model`], a small stateful AWS with programmable faults for
+//! simulations.
 
+#[cfg(feature = "autoscaling")]
+mod autoscaling;
 pub mod clients;
+#[cfg(feature = "dns")]
+mod dns;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 #[cfg(feature = "ec2")]
@@ -16,18 +21,30 @@ mod error;
 mod eventbridge;
 #[cfg(feature = "model")]
 pub mod model;
-#[cfg(any(feature = "dynamodb", feature = "ec2", feature = "elbv2", feature = "eventbridge", feature = "sqs"))]
+#[cfg(any(
+    feature = "autoscaling",
+    feature = "dynamodb",
+    feature = "ec2",
+    feature = "elbv2",
+    feature = "eventbridge",
+    feature = "sqs"
+))]
 mod sdk;
 #[cfg(feature = "sqs")]
 mod sqs;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use error::{AwsError, Cause};
+use ipnet::Ipv4Net;
 use serde_json::Value;
 
-use crate::types::{Health, InterfaceId, Port, TargetGroupArn, TargetId, VpcEndpointId, Zone};
+use crate::types::{
+    Health, HostName, InstanceId, InterfaceId, LoadBalancerArn, Port, PortRange, SecurityGroupId, TargetGroupArn,
+    TargetId, VpcEndpointId, Zone,
+};
 
 /// What a call answers.
 pub type Answer<T> = Result<T, AwsError>;
@@ -62,7 +79,7 @@ pub struct Interface {
     pub ipv6: Option<Ipv6Addr>,
 }
 
-/// The calls of EC2 that say where a VPC endpoint can be reached.
+/// The calls of EC2 that say where a VPC endpoint or a load balancer can be reached.
 pub trait Network: Send + Sync {
     /// DescribeVpcEndpoints for one id; `None` when it does not exist (any more).
     fn vpc_endpoint(&self, id: &VpcEndpointId) -> impl Future<Output = Answer<Option<VpcEndpoint>>> + Send;
@@ -70,6 +87,137 @@ pub trait Network: Send + Sync {
     /// DescribeNetworkInterfaces for these ids, every page. An interface that went away in between fails the call
     /// with [`Cause::NotFound`].
     fn interfaces(&self, ids: &[InterfaceId]) -> impl Future<Output = Answer<Vec<Interface>>> + Send;
+
+    /// DescribeNetworkInterfaces for those that AWS made itself (`requester-managed`) with exactly this description,
+    /// every page.
+    fn interfaces_described(&self, description: &str) -> impl Future<Output = Answer<Vec<Interface>>> + Send;
+
+    /// DescribeSubnets of a VPC, every page: their IPv4 ranges.
+    fn subnets(&self, vpc_id: &str) -> impl Future<Output = Answer<Vec<Ipv4Net>>> + Send;
+}
+
+/// How EC2 says that an instance stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstanceState {
+    /// It is being started.
+    Pending,
+    /// It runs.
+    Running,
+    /// It is being stopped, or is; it may come back.
+    Stopped,
+    /// It is being terminated, or is.
+    Terminated,
+}
+
+/// An instance, from DescribeInstances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// How it stands.
+    pub state: InstanceState,
+    /// The VPC that it is in; EC2 forgets it when the instance is terminated, as it does the addresses.
+    pub vpc_id: Option<String>,
+    /// Its primary private address.
+    pub ipv4: Option<Ipv4Addr>,
+    /// Its first IPv6 address.
+    pub ipv6: Option<Ipv6Addr>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One condition of DescribeInstances; several must all hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagFilter {
+    /// The instance has one of these tags, whatever their values.
+    AnyKey(Vec<String>),
+    /// The instance has this tag with one of these values.
+    Values(String, Vec<String>),
+}
+
+/// The calls of EC2 that say which instances there are.
+pub trait Instances: Send + Sync {
+    /// DescribeInstances by tags, every page. At least one filter: all instances of an account are nobody's nodes.
+    fn instances(&self, filters: &[TagFilter]) -> impl Future<Output = Answer<Vec<Instance>>> + Send;
+
+    /// DescribeInstances by id; those that EC2 has forgotten are left out.
+    fn instances_by_id(&self, ids: &BTreeSet<InstanceId>) -> impl Future<Output = Answer<Vec<Instance>>> + Send;
+}
+
+/// An inbound rule of a security group, from DescribeSecurityGroupRules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboundRule {
+    /// Its id, `sgr-…`.
+    pub id: String,
+    /// What it lets in; nothing here for one that Foregate would not make, such as all protocols.
+    pub ports: Option<PortRange>,
+    /// From where, if it names an IPv4 range and not a group, a prefix list or IPv6.
+    pub cidr: Option<Ipv4Net>,
+    /// Whether it counts against the quota of IPv4 rules; all but those for IPv6 ranges do.
+    pub is_counted: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The calls of EC2 on a security group's inbound rules.
+pub trait SecurityGroups: Send + Sync {
+    /// DescribeSecurityGroups for one id: the account that owns it; `None` when it does not exist (any more).
+    fn security_group_owner(&self, id: &SecurityGroupId) -> impl Future<Output = Answer<Option<String>>> + Send;
+
+    /// DescribeSecurityGroupRules, every page, the inbound ones. A group that does not exist has none.
+    fn inbound_rules(&self, id: &SecurityGroupId) -> impl Future<Output = Answer<Vec<InboundRule>>> + Send;
+
+    /// AuthorizeSecurityGroupIngress: a rule for each range, with a description and a tag. All of them or none.
+    fn authorize(
+        &self,
+        id: &SecurityGroupId,
+        ports: PortRange,
+        ranges: &[Ipv4Net],
+        description: &str,
+        tag: (&str, &str),
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// RevokeSecurityGroupIngress of these rules, by id.
+    fn revoke(&self, id: &SecurityGroupId, rule_ids: &[String]) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// An instance's action of a lifecycle hook that waits to be completed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LifecycleAction {
+    /// The Auto Scaling group.
+    pub group: String,
+    /// The lifecycle hook.
+    pub hook: String,
+    /// What Auto Scaling calls this very action.
+    pub token: String,
+    /// The instance.
+    pub instance: InstanceId,
+}
+
+/// The calls of Auto Scaling on a group's instances.
+pub trait AutoScaling: Send + Sync {
+    /// DescribeAutoScalingGroups by name, every page: each instance with its lifecycle state, such as `InService` or
+    /// `Terminating:Wait`. Groups that don't exist are left out.
+    fn groups(
+        &self,
+        names: &BTreeSet<String>,
+    ) -> impl Future<Output = Answer<BTreeMap<String, BTreeMap<InstanceId, String>>>> + Send;
+
+    /// DescribeLifecycleHooks for one hook: how many seconds an action may go without a heartbeat; `None` when there is
+    /// no such hook (any more).
+    fn heartbeat_seconds(&self, group: &str, hook: &str) -> impl Future<Output = Answer<Option<u64>>> + Send;
+
+    /// RecordLifecycleActionHeartbeat; false when the action does not wait any more.
+    fn heartbeat(&self, action: &LifecycleAction) -> impl Future<Output = Answer<bool>> + Send;
+
+    /// CompleteLifecycleAction with CONTINUE; false when the action does not wait any more.
+    fn complete(&self, action: &LifecycleAction) -> impl Future<Output = Answer<bool>> + Send;
+}
+
+/// The VPC's name server.
+pub trait Names: Send + Sync {
+    /// The A records of a name, aliases followed; none for a name that does not exist or has no such record.
+    fn addresses(&self, host: &HostName) -> impl Future<Output = Answer<BTreeSet<Ipv4Addr>>> + Send;
 }
 
 /// What a target group takes as targets.
@@ -96,6 +244,23 @@ pub struct TargetGroup {
     pub port: Option<Port>,
     /// Whether its IP targets are IPv6 addresses.
     pub is_ipv6: bool,
+}
+
+/// A load balancer, from DescribeLoadBalancers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadBalancer {
+    /// The VPC that it is in.
+    pub vpc_id: String,
+    /// `provisioning`, `active`, `active_impaired` or `failed`.
+    pub state: String,
+    /// The subnets of its zones; it has an interface in each, or several.
+    pub subnet_ids: Vec<String>,
+}
+
+/// The call of Elastic Load Balancing on a load balancer.
+pub trait LoadBalancers: Send + Sync {
+    /// DescribeLoadBalancers for one ARN; `None` when it does not exist (any more).
+    fn load_balancer(&self, arn: &LoadBalancerArn) -> impl Future<Output = Answer<Option<LoadBalancer>>> + Send;
 }
 
 /// A target of a target group and its state.

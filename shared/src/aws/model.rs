@@ -9,11 +9,19 @@ use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ipnet::Ipv4Net;
+
 use super::{
-    Answer, AwsError, Bus, Cause, Interface, Item, ItemKey, ItemQuery, Message, Network, OwnEvent, Queue, Table,
-    Target, TargetGroup, TargetGroups, TargetType, VpcEndpoint,
+    Answer, AwsError, Bus, Cause, InboundRule, Instance, Interface, Item, ItemKey, ItemQuery, LifecycleAction,
+    LoadBalancer, Message, Network, OwnEvent, Queue, Table, Target, TargetGroup, TargetGroups, TargetType, VpcEndpoint,
 };
-use crate::types::{Health, InterfaceId, Port, TargetGroupArn, TargetId, VpcEndpointId, Zone};
+use crate::types::{
+    Health, HostName, InstanceId, InterfaceId, LoadBalancerArn, Port, SecurityGroupId, TargetGroupArn, TargetId,
+    VpcEndpointId, Zone,
+};
+
+mod nodes;
+mod others;
 
 /// What happens to a call that a simulation has chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +62,26 @@ pub struct State {
     pub endpoints: BTreeMap<VpcEndpointId, VpcEndpoint>,
     /// The interfaces of all endpoints.
     pub interfaces: BTreeMap<InterfaceId, Interface>,
+    /// The interfaces of load balancers, by description.
+    pub described: BTreeMap<String, Vec<Interface>>,
+    /// The subnets of every VPC.
+    pub subnets: Vec<Ipv4Net>,
+    /// The load balancers.
+    pub balancers: BTreeMap<LoadBalancerArn, LoadBalancer>,
+    /// The instances.
+    pub instances: BTreeMap<InstanceId, Instance>,
+    /// The Auto Scaling groups: their instances and these's lifecycle states.
+    pub scaling_groups: BTreeMap<String, BTreeMap<InstanceId, String>>,
+    /// How long a lifecycle action may go without a heartbeat.
+    pub heartbeat_seconds: u64,
+    /// The lifecycle actions that wait, each with when it ends by itself.
+    pub actions: Vec<(LifecycleAction, u64)>,
+    /// The security groups' inbound rules.
+    pub security_groups: BTreeMap<SecurityGroupId, Vec<InboundRule>>,
+    /// The quota of inbound rules per security group.
+    pub rules_max: usize,
+    /// What the name server answers: addresses, or that it is broken.
+    pub names: BTreeMap<HostName, Result<BTreeSet<Ipv4Addr>, Cause>>,
     /// The target groups.
     pub groups: BTreeMap<TargetGroupArn, Group>,
     /// The registry's table.
@@ -62,13 +90,14 @@ pub struct State {
     pub messages: Vec<Message>,
     /// What was put on the bus.
     pub events: Vec<OwnEvent>,
-    /// Every call so far, in order.
+    /// Every call since the last time that somebody took them, in order.
     pub calls: Vec<&'static str>,
     /// What happens to the coming calls, the first one first; `None` for nothing special.
     pub faults: VecDeque<Option<Fault>>,
     /// Operations that fail without effect, this often and for this cause, where `faults` says nothing.
     pub failing: BTreeMap<&'static str, (u32, Cause)>,
     made: u32,
+    calls_made: u64,
 }
 
 /// A target group.
@@ -101,6 +130,11 @@ impl State {
             code: code.into(),
             message: "the model says so".into(),
         }
+    }
+
+    /// How many calls there have been ever.
+    pub fn calls_made(&self) -> u64 {
+        self.calls_made
     }
 
     /// What happens to the next call, which is of `operation`.
@@ -165,12 +199,17 @@ impl State {
 
     /// A target group for IP addresses on port 443 that a listener forwards to.
     pub fn add_group(&mut self, vpc_id: &str) -> TargetGroupArn {
+        self.add_group_of(TargetType::Ip, vpc_id)
+    }
+
+    /// A target group on port 443 that a listener forwards to.
+    pub fn add_group_of(&mut self, target_type: TargetType, vpc_id: &str) -> TargetGroupArn {
         let id = self.next_id("group");
         let arn = format!("arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/{id}/0123456789abcdef");
         let arn: TargetGroupArn = arn.parse().unwrap_or_else(|e| panic!("{e}"));
         let description = TargetGroup {
             arn: arn.clone(),
-            target_type: TargetType::Ip,
+            target_type,
             vpc_id: vpc_id.into(),
             port: Port::try_from(443).ok(),
             is_ipv6: false,
@@ -266,6 +305,8 @@ impl Model {
             state.healthy_after_seconds = 90;
             state.deregistration_delay_seconds = 300;
             state.targets_max = 1_000;
+            state.rules_max = 60;
+            state.heartbeat_seconds = 3_600;
         }
         model
     }
@@ -294,6 +335,7 @@ impl Model {
         let fault = {
             let mut state = self.state();
             state.calls.push(operation);
+            state.calls_made += 1;
             state.next_fault(operation)
         };
         let unavailable = || State::failure(operation, Cause::Unavailable, "");
@@ -347,6 +389,16 @@ impl Network for Model {
                 State::failure("DescribeNetworkInterfaces", Cause::NotFound, "InvalidNetworkInterfaceID.NotFound")
             })
         })
+    }
+
+    fn interfaces_described(&self, description: &str) -> impl Future<Output = Answer<Vec<Interface>>> + Send {
+        self.call("DescribeNetworkInterfaces", |state| {
+            Ok(state.described.get(description).cloned().unwrap_or_default())
+        })
+    }
+
+    fn subnets(&self, _vpc_id: &str) -> impl Future<Output = Answer<Vec<Ipv4Net>>> + Send {
+        self.call("DescribeSubnets", |state| Ok(state.subnets.clone()))
     }
 }
 

@@ -59,6 +59,13 @@ fn root_of(error: &dyn Error) -> String {
     root.to_string()
 }
 
+/// A list that did not end within its maximum of pages: a part must not pass for the whole.
+#[cfg(any(feature = "autoscaling", feature = "ec2"))]
+pub(super) fn too_many_pages(operation: &'static str, subject: &str, pages: usize) -> AwsError {
+    let message = format!("{pages} pages were not all");
+    AwsError { operation, subject: subject.to_owned(), cause: Cause::Unavailable, code: String::new(), message }
+}
+
 /// A batch of which AWS took only a part.
 pub(super) fn partly_refused(operation: &'static str, subject: &str, code: &str, message: &str) -> AwsError {
     let cause = match Cause::of_code(code) {

@@ -12,6 +12,7 @@ use crate::observe;
 use crate::reconcile::{self, Looked, Patience, Shift};
 use crate::record::{Binding, Ledger, Origin, Status};
 use crate::report;
+use crate::want::want;
 use crate::world::World;
 
 /// How many bindings a command works on at a time. EC2's and Elastic Load Balancing's request buckets are shared with
@@ -147,16 +148,16 @@ async fn sync<W: World>(world: &W, shift: &Shift, binding: Binding) -> Result<Va
 
 /// What `sync` would do now, changing nothing.
 async fn dry_run<W: World>(world: &W, mut binding: Binding) -> Result<Value, Error> {
-    let group = binding.spec.sink.target_group();
-    let sink = observe::sink(world.target_groups(), &group.arn).await?;
-    let sink =
-        sink.ok_or_else(|| Error::not_found(format!("Sink.TargetGroup: {} does not exist any more", group.arn)))?;
-    let source = reconcile::look_at_source(world, &binding).await?;
+    let sink = observe::sink(world, &binding.spec.sink).await?;
+    let sink = sink.ok_or_else(|| Error::not_found(format!("the {} does not exist any more", binding.spec.sink)))?;
+    let notices = reconcile::notices_for(world, &binding).await?;
+    let source = reconcile::look_at_source(world, &binding, &notices).await?;
     let registry = shared::registry::Registry::new(world.table());
     let ledger = registry.get::<shared::lease::Leased<Ledger>>(&binding.ledger_key()).await?;
     let ledger = ledger.map(|record| record.value.value).unwrap_or_default();
-    let plan = reconcile::plan_now(&binding, &source, &sink, &ledger, world.now_seconds());
-    binding.addresses = source.addresses.iter().map(ToString::to_string).collect();
+    let want = want(&binding, &source, &ledger.of(&binding.id));
+    let plan = reconcile::plan_now(&binding, &source.answer, &want, &sink, &ledger, world.now_seconds());
+    binding.addresses = source.wanted();
     let mut answer = report::answer(&binding);
     answer["status"] = json!("PLANNED");
     answer["plan"] = json!(plan.to_string());

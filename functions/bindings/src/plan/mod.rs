@@ -2,22 +2,24 @@
 //! be tested and simulated by the million.
 //!
 //! Invariants, which `tests` and the simulation hold it to:
-//! - only targets with a claim of this binding are ever removed;
-//! - a target that the source names is never removed;
+//! - only what has a claim of this binding is ever removed;
+//! - what the source names is never removed;
 //! - applied to a sink that is as the source says, the plan is empty;
 //! - what [`safety`] holds back is not removed, and additions go ahead all the same.
 
+pub mod rules;
 mod safety;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
-use shared::types::{Health, TargetId};
+use shared::types::{Health, InstanceId};
 
+use crate::entry::Entry;
 use crate::record::{BindingId, Claim, Ledger, Moment};
 use crate::spec::Options;
-pub use safety::{Held, HeldReason};
+pub use safety::{Held, HeldReason, serves};
 
 /// How far a source's answer can be relied on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,24 +48,26 @@ pub struct Observed<'a> {
     pub binding: &'a BindingId,
     /// What the user wants of it.
     pub intent: Intent,
-    /// What the source says the sink should have.
-    pub desired: &'a BTreeSet<TargetId>,
+    /// What the source says the sink should have, each with the node that it is of, if it is a node's address.
+    pub desired: &'a BTreeMap<Entry, Option<InstanceId>>,
+    /// What AWS takes, or has taken, whatever anybody decides.
+    pub taken: &'a BTreeSet<Entry>,
     /// How far that can be relied on.
     pub answer: &'a Answer,
     /// What the sink has.
-    pub sink: &'a BTreeMap<TargetId, Health>,
+    pub sink: &'a BTreeMap<Entry, Health>,
     /// Who owns what of it.
     pub ledger: &'a Ledger,
-    /// How many targets the sink takes.
-    pub targets_max: usize,
+    /// How many entries the sink takes.
+    pub entries_max: usize,
     /// The round of changes that this plan would be, and the time.
     pub now: Moment,
 }
 
 impl Observed<'_> {
-    /// Whether the sink has the target, and not only for as long as it drains.
-    fn is_registered(&self, target: &TargetId) -> bool {
-        self.sink.get(target).is_some_and(|health| *health != Health::Draining)
+    /// Whether the sink has the entry, and not only for as long as it drains.
+    fn is_registered(&self, entry: &Entry) -> bool {
+        self.sink.get(entry).is_some_and(|health| *health != Health::Draining)
     }
 }
 
@@ -71,17 +75,17 @@ impl Observed<'_> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// Claims to write down before anything is made: new ones, and old ones whose story goes on.
-    pub claim: BTreeMap<TargetId, Claim>,
-    /// Targets to register.
-    pub register: BTreeSet<TargetId>,
-    /// Targets to deregister.
-    pub deregister: BTreeSet<TargetId>,
+    pub claim: BTreeMap<Entry, Claim>,
+    /// Entries to add.
+    pub register: BTreeSet<Entry>,
+    /// Entries to remove.
+    pub deregister: BTreeSet<Entry>,
     /// Claims to drop, once what they are for is gone or somebody else's.
-    pub release: BTreeSet<TargetId>,
+    pub release: BTreeSet<Entry>,
     /// Removals that wait until their replacements are healthy.
-    pub waiting: BTreeSet<TargetId>,
+    pub waiting: BTreeSet<Entry>,
     /// Additions for which the sink has no room yet.
-    pub no_room: BTreeSet<TargetId>,
+    pub no_room: BTreeSet<Entry>,
     /// Removals that are held back because they would be dangerous.
     pub held: Option<Held>,
     /// Why the source is to be looked at again soon, if it is.
@@ -114,7 +118,7 @@ impl fmt::Display for Plan {
             writeln!(out, "~ {target}: goes when its replacement is healthy")?;
         }
         for target in &self.no_room {
-            writeln!(out, "~ {target}: comes when the target group has room")?;
+            writeln!(out, "~ {target}: comes when the sink has room")?;
         }
         for target in &self.release {
             writeln!(out, "  {target}: no longer ours to remove")?;
@@ -134,7 +138,7 @@ impl fmt::Display for Plan {
 
 /// Decides what is to be done.
 pub fn plan(observed: &Observed<'_>) -> Plan {
-    let nothing = BTreeSet::new();
+    let nothing = BTreeMap::new();
     let desired = match observed.intent {
         Intent::Keep(_) => observed.desired,
         Intent::Retire => &nothing,
@@ -143,41 +147,42 @@ pub fn plan(observed: &Observed<'_>) -> Plan {
     let others = observed.ledger.of_others(observed.binding);
     let mut plan = Plan::default();
 
-    let missing = desired.iter().filter(|target| !observed.is_registered(target));
-    let room = observed.targets_max.saturating_sub(observed.sink.len());
-    // A target that drains still has its place in the group.
-    let (back, new): (Vec<&TargetId>, Vec<&TargetId>) = missing.partition(|target| observed.sink.contains_key(target));
+    let missing = desired.keys().filter(|entry| !observed.is_registered(entry));
+    let room = observed.entries_max.saturating_sub(observed.sink.len());
+    // What drains still has its place in the sink.
+    let (back, new): (Vec<&Entry>, Vec<&Entry>) = missing.partition(|entry| observed.sink.contains_key(entry));
     let (now, later) = new.split_at(room.min(new.len()));
     plan.register = back.into_iter().chain(now.iter().copied()).cloned().collect();
     plan.no_room = later.iter().copied().cloned().collect();
 
-    for target in desired {
-        let fresh = Claim { since: observed.now, unwanted_since: None, replaced_one: false };
-        match mine.get(target) {
-            Some(claim) if claim.unwanted_since.is_some() => {
-                plan.claim.insert(target.clone(), Claim { unwanted_since: None, ..*claim });
+    for (entry, node) in desired {
+        let fresh = Claim { since: observed.now, unwanted_since: None, replaced_one: false, node: node.clone() };
+        match mine.get(entry) {
+            Some(claim) if claim.unwanted_since.is_some() || claim.node != *node => {
+                let claim = Claim { unwanted_since: None, node: node.clone(), ..claim.clone() };
+                plan.claim.insert(entry.clone(), claim);
             }
             Some(_) => {}
-            None if plan.register.contains(target) => {
-                plan.claim.insert(target.clone(), fresh);
+            None if plan.register.contains(entry) => {
+                plan.claim.insert(entry.clone(), fresh);
             }
-            // Another binding's target that this one wants too is owned by both; anybody else's stays theirs.
-            None if observed.is_registered(target) && others.contains(target) => {
-                plan.claim.insert(target.clone(), fresh);
+            // What another binding added and this one wants too is owned by both; anybody else's stays theirs.
+            None if observed.is_registered(entry) && others.contains(entry) => {
+                plan.claim.insert(entry.clone(), fresh);
             }
             None => {}
         }
     }
 
-    let unwanted = mine.iter().filter(|(target, _)| !desired.contains(target));
+    let unwanted = mine.iter().filter(|(entry, _)| !desired.contains_key(*entry));
     let (leaving, gone): (Vec<_>, Vec<_>) =
-        unwanted.partition(|(target, _)| observed.is_registered(target) && !others.contains(target));
-    plan.release = gone.into_iter().map(|(target, _)| target.clone()).collect();
-    let leaving: BTreeMap<TargetId, Claim> = leaving
+        unwanted.partition(|(entry, _)| observed.is_registered(entry) && !others.contains(*entry));
+    plan.release = gone.into_iter().map(|(entry, _)| entry.clone()).collect();
+    let leaving: BTreeMap<Entry, Claim> = leaving
         .into_iter()
-        .map(|(target, claim)| {
+        .map(|(entry, claim)| {
             let since = claim.unwanted_since.unwrap_or(observed.now);
-            (target.clone(), Claim { unwanted_since: Some(since), ..*claim })
+            (entry.clone(), Claim { unwanted_since: Some(since), ..claim.clone() })
         })
         .collect();
     safety::judge(observed, &mine, &leaving, &mut plan);

@@ -1,24 +1,27 @@
 //! May this target go now? Every rule that holds a removal back, in one place.
 //!
 //! In the order that they are asked:
-//! 1. A binding that is to go takes its targets along, unless nothing healthy would be left while another binding's
-//!    targets in the same group are still on their way up.
-//! 2. An answer that is partial removes nothing; one that is empty does only where the user allowed it.
-//! 3. A removal whose replacement (a target that came when it became unwanted, or later) is healthy is free; one whose
+//! 1. A binding that is to go takes its entries along, unless nothing healthy would be left while another binding's
+//!    in the same sink are still on their way up.
+//! 2. What AWS takes goes, so that it drains before it is gone, whatever the rules below say of the rest. Only the last
+//!    that serve stay until something else does, up to [`REPLACEMENT_WAIT_SECONDS_MAX`].
+//! 3. An answer that is partial removes nothing; one that is empty does only where the user allowed it.
+//! 4. A removal whose replacement (a target that came when it became unwanted, or later) is healthy is free; one whose
 //!    replacement is not healthy yet waits, up to [`REPLACEMENT_WAIT_SECONDS_MAX`] from when that one came.
-//! 4. The rest counts: more than `MaxRemovalPercent` of the targets that the binding owns, and nothing is removed.
-//! 5. Whatever goes, something healthy stays.
+//! 5. The rest counts: more than `MaxRemovalPercent` of what the binding owns, and nothing is removed.
+//! 6. Whatever goes, something healthy stays.
 //!
-//! Rules 2, 4 and 5 hold everything back at once rather than as much as would just be allowed: a plan that is wrong in
+//! Rules 3, 5 and 6 hold everything back at once rather than as much as would just be allowed: a plan that is wrong in
 //! part is not to be trusted in the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
-use shared::types::{Health, TargetId};
+use shared::types::Health;
 
 use super::{Answer, Intent, Observed, Plan};
+use crate::entry::Entry;
 use crate::record::{Claim, Moment};
 use crate::spec::Options;
 
@@ -26,7 +29,7 @@ use crate::spec::Options;
 /// twice that the replacement has failed, and the removal has to pass the rules without it.
 pub const REPLACEMENT_WAIT_SECONDS_MAX: u64 = 600;
 
-/// Where the target quota leaves no room for the replacements, this share of the targets goes first at a time.
+/// Where the sink's quota leaves no room for the replacements, this share of the entries goes first at a time.
 const STEP_PERCENT: usize = 10;
 
 /// Removals that are held back, and why.
@@ -34,8 +37,8 @@ const STEP_PERCENT: usize = 10;
 pub struct Held {
     /// Why.
     pub reason: HeldReason,
-    /// The targets that stay.
-    pub targets: BTreeSet<TargetId>,
+    /// What stays.
+    pub targets: BTreeSet<Entry>,
 }
 
 /// Why removals are held back.
@@ -54,7 +57,7 @@ pub enum HeldReason {
         /// The share that is allowed.
         max_percent: u8,
     },
-    /// No healthy target would be left.
+    /// Nothing healthy would be left.
     NoHealthyTarget,
 }
 
@@ -67,7 +70,7 @@ impl fmt::Display for HeldReason {
             Self::PartialSource(why) => write!(out, "the source's answer is not whole ({why})"),
             Self::TooMany { removals, owned, max_percent } => write!(
                 out,
-                "{removals} of {owned} targets would go without a healthy replacement, more than \
+                "{removals} of {owned} would go without a healthy replacement, more than \
                  Options.MaxRemovalPercent ({max_percent}) allows"
             ),
             Self::NoHealthyTarget => out.write_str("no healthy target would be left"),
@@ -89,44 +92,64 @@ impl fmt::Display for Held {
 /// when) into removals, waiting ones and held ones, and writes all three into `plan`.
 pub(super) fn judge(
     observed: &Observed<'_>,
-    mine: &BTreeMap<TargetId, Claim>,
-    leaving: &BTreeMap<TargetId, Claim>,
+    mine: &BTreeMap<Entry, Claim>,
+    leaving: &BTreeMap<Entry, Claim>,
     plan: &mut Plan,
 ) {
     match observed.intent {
         Intent::Retire => retire(observed, leaving, plan),
-        Intent::Keep(options) => match observed.answer {
-            Answer::Partial(_) | Answer::Complete if leaving.is_empty() => {}
-            Answer::Partial(why) => hold(HeldReason::PartialSource(why.clone()), leaving, plan),
-            Answer::Empty(why) if !options.allow_empty => hold(HeldReason::EmptySource(why.clone()), leaving, plan),
-            Answer::Empty(_) => plan.deregister = leaving.keys().cloned().collect(),
-            Answer::Complete => shrink(observed, options, mine, leaving, plan),
-        },
+        Intent::Keep(options) => {
+            let (taken, rest) = leaving.clone().into_iter().partition(|(entry, _)| observed.taken.contains(entry));
+            take(observed, &taken, plan);
+            match observed.answer {
+                Answer::Partial(_) | Answer::Complete if rest.is_empty() => {}
+                Answer::Partial(why) => hold(HeldReason::PartialSource(why.clone()), &rest, plan),
+                Answer::Empty(why) if !options.allow_empty => hold(HeldReason::EmptySource(why.clone()), &rest, plan),
+                Answer::Empty(_) => plan.deregister.extend(rest.into_keys()),
+                Answer::Complete => {
+                    let mine = mine.iter().filter(|(entry, _)| !taken.contains_key(*entry));
+                    let mine = mine.map(|(entry, claim)| (entry.clone(), claim.clone())).collect();
+                    shrink(observed, options, &mine, &rest, plan);
+                }
+            }
+        }
     }
     note_waiting(mine, leaving, plan);
 }
 
-fn hold(reason: HeldReason, leaving: &BTreeMap<TargetId, Claim>, plan: &mut Plan) {
+fn take(observed: &Observed<'_>, taken: &BTreeMap<Entry, Claim>, plan: &mut Plan) {
+    let all: BTreeSet<Entry> = taken.keys().cloned().collect();
+    if leaves_one_serving(observed, &all) || waited_enough(observed, unwanted_since(observed, taken)) {
+        plan.deregister.extend(all);
+        return;
+    }
+    let is_serving = |entry: &Entry| observed.sink.get(entry).is_some_and(|health| serves(*health, observed.sink));
+    let (serving, rest): (BTreeSet<Entry>, BTreeSet<Entry>) = all.into_iter().partition(is_serving);
+    plan.deregister.extend(rest);
+    plan.waiting.extend(serving);
+}
+
+fn hold(reason: HeldReason, leaving: &BTreeMap<Entry, Claim>, plan: &mut Plan) {
     plan.held = Some(Held { reason, targets: leaving.keys().cloned().collect() });
 }
 
 /// What waits is remembered with since when it does, so that the wait has an end.
-fn note_waiting(mine: &BTreeMap<TargetId, Claim>, leaving: &BTreeMap<TargetId, Claim>, plan: &mut Plan) {
+fn note_waiting(mine: &BTreeMap<Entry, Claim>, leaving: &BTreeMap<Entry, Claim>, plan: &mut Plan) {
     for (target, claim) in leaving {
         let stays = !plan.deregister.contains(target);
         if stays && mine.get(target) != Some(claim) {
-            plan.claim.insert(target.clone(), *claim);
+            plan.claim.insert(target.clone(), claim.clone());
         }
     }
 }
 
-fn retire(observed: &Observed<'_>, leaving: &BTreeMap<TargetId, Claim>, plan: &mut Plan) {
+fn retire(observed: &Observed<'_>, leaving: &BTreeMap<Entry, Claim>, plan: &mut Plan) {
     let others_on_their_way = observed
         .ledger
         .of_others(observed.binding)
         .iter()
         .any(|target| observed.sink.get(target).is_none_or(|health| !serves(*health, observed.sink)));
-    let all: BTreeSet<TargetId> = leaving.keys().cloned().collect();
+    let all: BTreeSet<Entry> = leaving.keys().cloned().collect();
     let waited = waited_enough(observed, unwanted_since(observed, leaving));
     if others_on_their_way && !leaves_one_serving(observed, &all) && !waited {
         plan.waiting = all;
@@ -138,8 +161,8 @@ fn retire(observed: &Observed<'_>, leaving: &BTreeMap<TargetId, Claim>, plan: &m
 fn shrink(
     observed: &Observed<'_>,
     options: Options,
-    mine: &BTreeMap<TargetId, Claim>,
-    leaving: &BTreeMap<TargetId, Claim>,
+    mine: &BTreeMap<Entry, Claim>,
+    leaving: &BTreeMap<Entry, Claim>,
     plan: &mut Plan,
 ) {
     let replacements = Replacements::find(observed, mine, leaving, plan);
@@ -163,23 +186,23 @@ fn shrink(
 
     let order = removal_order(observed, leaving);
     let (go, wait) = order.split_at(healthy + uncovered + step);
-    let go: BTreeSet<TargetId> = go.iter().copied().cloned().collect();
-    if !go.is_empty() && !leaves_one_serving(observed, &go) {
+    let go: BTreeSet<Entry> = go.iter().copied().cloned().collect();
+    if !go.is_empty() && !leaves_one_serving(observed, &go.union(&plan.deregister).cloned().collect()) {
         return hold(HeldReason::NoHealthyTarget, leaving, plan);
     }
     for target in replacements.healthy.iter().take(healthy) {
-        let claim = Claim { unwanted_since: None, replaced_one: true, ..mine[target] };
+        let claim = Claim { unwanted_since: None, replaced_one: true, ..mine[target].clone() };
         plan.claim.insert(target.clone(), claim);
     }
-    plan.deregister = go;
-    plan.waiting = wait.iter().copied().cloned().collect();
+    plan.deregister.extend(go);
+    plan.waiting.extend(wait.iter().copied().cloned());
 }
 
 /// The targets that came for those that leave: claimed since the first of them became unwanted, and not yet counted
 /// against an earlier removal.
 struct Replacements {
     /// Those that serve.
-    healthy: Vec<TargetId>,
+    healthy: Vec<Entry>,
     /// How many are still on their way up, be it only in this plan, and may yet arrive.
     coming: usize,
     /// How many of both have a claim already.
@@ -189,15 +212,15 @@ struct Replacements {
 impl Replacements {
     fn find(
         observed: &Observed<'_>,
-        mine: &BTreeMap<TargetId, Claim>,
-        leaving: &BTreeMap<TargetId, Claim>,
+        mine: &BTreeMap<Entry, Claim>,
+        leaving: &BTreeMap<Entry, Claim>,
         plan: &Plan,
     ) -> Self {
         let since = unwanted_since(observed, leaving);
         let came = mine.iter().filter(|(target, claim)| {
-            observed.desired.contains(*target) && claim.since >= since && !claim.replaced_one
+            observed.desired.contains_key(*target) && claim.since >= since && !claim.replaced_one
         });
-        let (healthy, ailing): (Vec<&TargetId>, Vec<&TargetId>) = came
+        let (healthy, ailing): (Vec<&Entry>, Vec<&Entry>) = came
             .map(|(target, _)| target)
             .partition(|target| observed.sink.get(*target).is_some_and(|health| serves(*health, observed.sink)));
         let hopeful = ailing.iter().filter(|target| !waited_enough(observed, mine[**target].since)).count();
@@ -210,7 +233,7 @@ impl Replacements {
     }
 }
 
-fn unwanted_since(observed: &Observed<'_>, leaving: &BTreeMap<TargetId, Claim>) -> Moment {
+fn unwanted_since(observed: &Observed<'_>, leaving: &BTreeMap<Entry, Claim>) -> Moment {
     let since = leaving.values().filter_map(|claim| claim.unwanted_since).min();
     since.unwrap_or(observed.now)
 }
@@ -230,21 +253,21 @@ fn step_without_room(observed: &Observed<'_>, plan: &Plan, owned: usize) -> usiz
 }
 
 /// Those that serve nobody go first, then the oldest.
-fn removal_order<'a>(observed: &Observed<'_>, leaving: &'a BTreeMap<TargetId, Claim>) -> Vec<&'a TargetId> {
-    let serving = |target: &TargetId| observed.sink.get(target).is_some_and(|health| serves(*health, observed.sink));
+fn removal_order<'a>(observed: &Observed<'_>, leaving: &'a BTreeMap<Entry, Claim>) -> Vec<&'a Entry> {
+    let serving = |target: &Entry| observed.sink.get(target).is_some_and(|health| serves(*health, observed.sink));
     let mut order: Vec<_> = leaving.iter().collect();
     order.sort_by_key(|(target, claim)| (serving(target), claim.unwanted_since, claim.since));
     order.into_iter().map(|(target, _)| target).collect()
 }
 
 /// Whether something in the sink serves once `go` is gone.
-fn leaves_one_serving(observed: &Observed<'_>, go: &BTreeSet<TargetId>) -> bool {
+fn leaves_one_serving(observed: &Observed<'_>, go: &BTreeSet<Entry>) -> bool {
     observed.sink.iter().any(|(target, health)| !go.contains(target) && serves(*health, observed.sink))
 }
 
-/// Whether a target takes traffic, as far as anybody can tell: where health checks are off or nothing routes to the
+/// Whether an entry takes traffic, as far as anybody can tell: where health checks are off or nothing routes to the
 /// group at all, there is no health to wait for.
-fn serves(health: Health, sink: &BTreeMap<TargetId, Health>) -> bool {
+pub fn serves(health: Health, sink: &BTreeMap<Entry, Health>) -> bool {
     match health {
         Health::Healthy | Health::Unavailable => true,
         Health::Unused => sink.values().all(|other| matches!(other, Health::Unused | Health::Draining)),

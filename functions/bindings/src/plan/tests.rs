@@ -6,7 +6,7 @@ use super::*;
 mod properties;
 
 /// Target number `n`.
-fn target(n: u8) -> TargetId {
+fn target(n: u8) -> Entry {
     format!("10.0.0.{n}:443").parse().unwrap()
 }
 
@@ -22,10 +22,11 @@ fn ago(seconds: u64) -> Moment {
 struct World {
     intent: Intent,
     answer: Answer,
-    desired: BTreeSet<TargetId>,
-    sink: BTreeMap<TargetId, Health>,
+    desired: BTreeMap<Entry, Option<InstanceId>>,
+    taken: BTreeSet<Entry>,
+    sink: BTreeMap<Entry, Health>,
     ledger: Ledger,
-    targets_max: usize,
+    entries_max: usize,
 }
 
 impl World {
@@ -33,10 +34,11 @@ impl World {
         Self {
             intent: Intent::Keep(Options::default()),
             answer: Answer::Complete,
-            desired: desired.iter().map(|n| target(*n)).collect(),
+            desired: desired.iter().map(|n| (target(*n), None)).collect(),
+            taken: BTreeSet::new(),
             sink: BTreeMap::new(),
             ledger: Ledger::default(),
-            targets_max: 1_000,
+            entries_max: 1_000,
         }
     }
 
@@ -46,8 +48,8 @@ impl World {
     }
 
     fn owned_by(mut self, binding: &str, targets: &[u8], seconds_ago: u64) -> Self {
-        let claim = Claim { since: ago(seconds_ago), unwanted_since: None, replaced_one: false };
-        targets.iter().for_each(|n| self.ledger.claim(binding, &target(*n), claim));
+        let claim = Claim { since: ago(seconds_ago), unwanted_since: None, replaced_one: false, node: None };
+        targets.iter().for_each(|n| self.ledger.claim(binding, &target(*n), claim.clone()));
         self
     }
 
@@ -58,15 +60,21 @@ impl World {
 
     fn unwanted(mut self, targets: &[u8], seconds_ago: u64) -> Self {
         for n in targets {
-            let mut claim = self.ledger.of("me")[&target(*n)];
+            let mut claim = self.ledger.of("me")[&target(*n)].clone();
             claim.unwanted_since = Some(ago(seconds_ago));
             self.ledger.claim("me", &target(*n), claim);
         }
         self
     }
 
+    /// What AWS takes.
+    fn taken(mut self, targets: &[u8]) -> Self {
+        self.taken.extend(targets.iter().map(|n| target(*n)));
+        self
+    }
+
     fn options(mut self, max_removal_percent: u8, allow_empty: bool) -> Self {
-        self.intent = Intent::Keep(Options { max_removal_percent, allow_empty });
+        self.intent = Intent::Keep(Options { max_removal_percent, allow_empty, complete_launch_hooks: false });
         self
     }
 
@@ -75,10 +83,11 @@ impl World {
             binding: &"me".to_owned(),
             intent: self.intent,
             desired: &self.desired,
+            taken: &self.taken,
             answer: &self.answer,
             sink: &self.sink,
             ledger: &self.ledger,
-            targets_max: self.targets_max,
+            entries_max: self.entries_max,
             now: ago(0),
         })
     }
@@ -114,14 +123,14 @@ fn plans_are_what_the_rules_say() {
         (
             "more than half may not",
             World::new(&[1]).has(Healthy, &[1, 2, 3]).mine(&[1, 2, 3]),
-            "! 2 of 3 targets would go without a healthy replacement, more than Options.MaxRemovalPercent (50) allows: \
+            "! 2 of 3 would go without a healthy replacement, more than Options.MaxRemovalPercent (50) allows: \
              kept 10.0.0.2:443 10.0.0.3:443\n"
                 .into(),
         ),
         (
             "a user may allow fewer",
             World::new(&[1, 2, 3]).has(Healthy, &[1, 2, 3, 4]).mine(&[1, 2, 3, 4]).options(20, false),
-            "! 1 of 4 targets would go without a healthy replacement, more than Options.MaxRemovalPercent (20) allows: \
+            "! 1 of 4 would go without a healthy replacement, more than Options.MaxRemovalPercent (20) allows: \
              kept 10.0.0.4:443\n"
                 .into(),
         ),
@@ -148,7 +157,7 @@ fn plans_are_what_the_rules_say() {
         (
             "a replacement that does not come up in time counts no longer",
             World::new(&[3, 4]).has(Healthy, &[1, 2]).has(Unhealthy, &[3, 4]).mine(&[1, 2]).unwanted(&[1, 2], 600).owned_by("me", &[3, 4], 600),
-            "! 2 of 2 targets would go without a healthy replacement, more than Options.MaxRemovalPercent (50) allows: \
+            "! 2 of 2 would go without a healthy replacement, more than Options.MaxRemovalPercent (50) allows: \
              kept 10.0.0.1:443 10.0.0.2:443\n"
                 .into(),
         ),
@@ -192,16 +201,52 @@ fn plans_are_what_the_rules_say() {
         ),
         (
             "a full group makes room step by step",
-            World { targets_max: 2, ..World::new(&[3, 4]) }.has(Healthy, &[1, 2]).mine(&[1, 2]),
+            World { entries_max: 2, ..World::new(&[3, 4]) }.has(Healthy, &[1, 2]).mine(&[1, 2]),
             "- 10.0.0.1:443\n~ 10.0.0.2:443: goes when its replacement is healthy\n\
-             ~ 10.0.0.3:443: comes when the target group has room\n~ 10.0.0.4:443: comes when the target group has room\n"
+             ~ 10.0.0.3:443: comes when the sink has room\n~ 10.0.0.4:443: comes when the sink has room\n"
                 .into(),
         ),
         (
             "a full group takes no second step while the first one drains",
-            World { targets_max: 2, ..World::new(&[3, 4]) }.has(Healthy, &[2]).has(Draining, &[9]).mine(&[2]).unwanted(&[2], 60),
+            World { entries_max: 2, ..World::new(&[3, 4]) }.has(Healthy, &[2]).has(Draining, &[9]).mine(&[2]).unwanted(&[2], 60),
             "~ 10.0.0.2:443: goes when its replacement is healthy\n\
-             ~ 10.0.0.3:443: comes when the target group has room\n~ 10.0.0.4:443: comes when the target group has room\n"
+             ~ 10.0.0.3:443: comes when the sink has room\n~ 10.0.0.4:443: comes when the sink has room\n"
+                .into(),
+        ),
+        (
+            "what AWS takes goes at once, however much it is, and the rest is judged by itself",
+            World::new(&[1]).has(Healthy, &[1, 2, 3, 4]).mine(&[1, 2, 3, 4]).taken(&[2, 3, 4]),
+            "- 10.0.0.2:443\n- 10.0.0.3:443\n- 10.0.0.4:443\n".into(),
+        ),
+        (
+            "it goes although the answer is partial",
+            World { answer: partial(), ..World::new(&[1]) }.has(Healthy, &[1, 2, 3]).mine(&[1, 2, 3]).taken(&[2]),
+            "- 10.0.0.2:443\n! the source's answer is not whole (1 of 2 interfaces has an address): kept 10.0.0.3:443\n\
+             ? 1 of 2 interfaces has an address\n"
+                .into(),
+        ),
+        (
+            "it goes although the rest is too many",
+            World::new(&[1]).has(Healthy, &[1, 2, 3, 4]).mine(&[1, 2, 3, 4]).taken(&[2]),
+            "- 10.0.0.2:443\n! 2 of 3 would go without a healthy replacement, more than Options.MaxRemovalPercent (50) \
+             allows: kept 10.0.0.3:443 10.0.0.4:443\n"
+                .into(),
+        ),
+        (
+            "the last that serve stay until something else does",
+            World::new(&[3]).has(Healthy, &[1]).has(Unhealthy, &[2]).has(Initial, &[3]).mine(&[1, 2]).taken(&[1, 2]).owned_by("me", &[3], 60),
+            "- 10.0.0.2:443\n~ 10.0.0.1:443: goes when its replacement is healthy\n".into(),
+        ),
+        (
+            "they go when something else serves",
+            World::new(&[3]).has(Healthy, &[1, 3]).mine(&[1]).unwanted(&[1], 60).taken(&[1]).owned_by("me", &[3], 60),
+            "- 10.0.0.1:443\n".into(),
+        ),
+        (
+            "they go in the end although nothing else does",
+            World { answer: empty(), ..World::new(&[]) }.has(Healthy, &[1]).mine(&[1]).unwanted(&[1], 600).taken(&[1]),
+            "- 10.0.0.1:443\n! the source has no address (it has no network interface); set Options.AllowEmpty to let it \
+             empty the sink\n"
                 .into(),
         ),
         (
@@ -224,7 +269,7 @@ fn plans_are_what_the_rules_say() {
 fn a_replacement_counts_for_one_removal_only() {
     // 2 and 3 were 4 and 5's predecessors' places: only one replacement came, and it has replaced one already.
     let world = World::new(&[1, 4]).has(Healthy, &[1, 3, 4]).mine(&[1, 3]).unwanted(&[3], 60).owned_by("me", &[4], 60);
-    let mut spent = world.ledger.of("me")[&target(4)];
+    let mut spent = world.ledger.of("me")[&target(4)].clone();
     spent.replaced_one = true;
     let mut world = world.options(20, false);
     world.ledger.claim("me", &target(4), spent);
@@ -236,7 +281,7 @@ fn a_target_that_came_earlier_in_the_same_second_replaces_nothing() {
     let mut world = World::new(&[1, 3]).has(Healthy, &[1, 2]);
     let since = Moment { round: NOW - 1, seconds: NOW };
     for n in [1, 2] {
-        world.ledger.claim("me", &target(n), Claim { since, unwanted_since: None, replaced_one: false });
+        world.ledger.claim("me", &target(n), Claim { since, unwanted_since: None, replaced_one: false, node: None });
     }
     assert_eq!(world.plan().to_string(), "+ 10.0.0.3:443\n~ 10.0.0.2:443: goes when its replacement is healthy\n");
 }

@@ -1,10 +1,12 @@
-//! Step 4, apply: carries a plan out, in batches. Every independent action is tried; what failed is gathered.
+//! The targets of a target group.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use shared::aws::{AwsError, Cause, TargetGroups};
+use shared::aws::{Cause, TargetGroups};
 use shared::types::{TargetGroupArn, TargetId, Zone};
 
+use super::Applied;
+use crate::entry::Entry;
 use crate::plan::Plan;
 
 /// How many targets go into one call. AWS documents no limit; the AWS Load Balancer Controller uses 200 on the ELB
@@ -14,36 +16,32 @@ const BATCH_MAX: usize = 200;
 /// How many culprits are looked for in one run, each costing some ten calls; further ones are found by the next run.
 const CULPRITS_MAX: usize = 16;
 
-/// What became of a plan.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Applied {
-    /// Targets that AWS took.
-    pub registered: BTreeSet<TargetId>,
-    /// Targets that AWS lets go.
-    pub deregistered: BTreeSet<TargetId>,
-    /// Targets that AWS refuses, each with its words; the rest of their batch was taken.
-    pub refused: BTreeMap<TargetId, String>,
-    /// Calls that failed as a whole; their targets are in an unknown state until the next look.
-    pub failures: Vec<AwsError>,
-}
-
-/// Carries `plan` out on the target group: additions before removals.
-pub async fn apply<G: TargetGroups>(groups: &G, arn: &TargetGroupArn, plan: &Plan, zone: Option<&Zone>) -> Applied {
+pub(super) async fn apply<G: TargetGroups>(
+    groups: &G,
+    arn: &TargetGroupArn,
+    plan: &Plan,
+    outside: &BTreeSet<Entry>,
+    zone_outside: &Option<Zone>,
+) -> Applied {
     let mut applied = Applied::default();
-    for batch in batches(&plan.register) {
-        register(groups, arn, batch, zone, &mut applied).await;
+    let (far, near): (BTreeSet<&Entry>, BTreeSet<&Entry>) =
+        plan.register.iter().partition(|entry| outside.contains(*entry));
+    for (entries, zone) in [(near, None), (far, zone_outside.as_ref())] {
+        for batch in batches(entries) {
+            register(groups, arn, batch, zone, &mut applied).await;
+        }
     }
     for batch in batches(&plan.deregister) {
         match groups.deregister(arn, &batch).await {
-            Ok(()) => applied.deregistered.extend(batch),
+            Ok(()) => applied.deregistered.extend(batch.into_iter().map(Entry::Target)),
             Err(error) => applied.failures.push(error),
         }
     }
     applied
 }
 
-fn batches(targets: &BTreeSet<TargetId>) -> Vec<Vec<TargetId>> {
-    let targets: Vec<TargetId> = targets.iter().cloned().collect();
+fn batches<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<Vec<TargetId>> {
+    let targets: Vec<TargetId> = entries.into_iter().filter_map(Entry::target).cloned().collect();
     targets.chunks(BATCH_MAX).map(<[TargetId]>::to_vec).collect()
 }
 
@@ -59,7 +57,7 @@ async fn register<G: TargetGroups>(
     let mut pending = vec![batch];
     while let Some(mut batch) = pending.pop() {
         match groups.register(arn, &batch, zone).await {
-            Ok(()) => applied.registered.extend(batch),
+            Ok(()) => applied.registered.extend(batch.into_iter().map(Entry::Target)),
             Err(error) if !blames_a_target(error.cause) || applied.refused.len() >= CULPRITS_MAX => {
                 applied.failures.push(error);
             }
@@ -67,7 +65,10 @@ async fn register<G: TargetGroups>(
                 pending.push(batch.split_off(batch.len() / 2));
                 pending.push(batch);
             }
-            Err(error) => applied.refused.extend(batch.into_iter().map(|target| (target, error.message.clone()))),
+            Err(error) => {
+                let refused = batch.into_iter().map(|target| (Entry::Target(target), error.message.clone()));
+                applied.refused.extend(refused);
+            }
         }
     }
 }
