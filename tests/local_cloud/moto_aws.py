@@ -75,6 +75,11 @@ def drop_interface(backend, interface_id):
     backend.enis.pop(interface_id, None)
 
 
+def interfaces_of(backend, description):
+    """Those that AWS made; anybody else may describe his own in the same words."""
+    return [one for one in backend.enis.values() if one.description == description and one.requester_managed]
+
+
 def endpoint_interface(backend, endpoint, subnet_id):
     description = f"VPC Endpoint Interface {endpoint.id}"
     interface = add_interface(backend, subnet_id, endpoint.security_group_ids or None, description, "vpc_endpoint")
@@ -358,7 +363,7 @@ def patch_network_load_balancers():
             balancer = self.load_balancers[arn]
             if balancer.type == "network":
                 description = "ELB " + arn.split(":loadbalancer/")[1]
-                here = [one for one in self.ec2_backend.enis.values() if one.description == description]
+                here = interfaces_of(self.ec2_backend, description)
                 wanted = {subnet.id for subnet in balancer.subnets}
                 for interface in [one for one in here if one.subnet.id not in wanted]:
                     drop_interface(self.ec2_backend, interface.id)
@@ -370,9 +375,8 @@ def patch_network_load_balancers():
     def delete_load_balancer(self, arn):
         with LOCK:
             description = "ELB " + arn.split(":loadbalancer/")[-1]
-            enis = self.ec2_backend.enis
-            for interface_id in [one.id for one in enis.values() if one.description == description]:
-                drop_interface(self.ec2_backend, interface_id)
+            for interface in interfaces_of(self.ec2_backend, description):
+                drop_interface(self.ec2_backend, interface.id)
             for group in self.target_groups.values():
                 group.load_balancer_arns = [one for one in group.load_balancer_arns if one != arn]
             return original_delete(self, arn)

@@ -2,9 +2,10 @@
 Foregate."""
 
 from dnslib import QTYPE, RCODE, RR, A
-from dnslib.server import BaseResolver, DNSHandler, DNSServer
+from dnslib.server import BaseResolver, DNSServer
 
 NAMES = {}
+UDP_BYTES_MAX = 512
 
 
 class Table(BaseResolver):
@@ -19,6 +20,10 @@ class Table(BaseResolver):
         if QTYPE[request.q.qtype] == "A":
             for address in known["Addresses"]:
                 reply.add_answer(RR(request.q.qname, QTYPE.A, rdata=A(address), ttl=0))
+        if handler.protocol == "udp" and len(reply.pack()) > UDP_BYTES_MAX:
+            # Cut, with the question still in it, so that the client asks again over TCP (RFC 1035, 4.2.1).
+            reply = request.reply()
+            reply.header.tc = 1
         return reply
 
 
@@ -30,7 +35,5 @@ def set_name(wish):
 
 
 def start(port):
-    # An answer over 512 bytes is cut over UDP (RFC 1035, 4.2.1), so that clients ask again over TCP.
-    DNSHandler.udplen = 512
     for tcp in (False, True):
         DNSServer(Table(), address="127.0.0.1", port=port, tcp=tcp).start_thread()

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 pub struct Cloud {
     /// EC2.
     pub ec2: aws_sdk_ec2::Client,
+    /// Auto Scaling.
+    pub auto_scaling: aws_sdk_autoscaling::Client,
     /// Elastic Load Balancing.
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// SQS.
@@ -86,6 +88,7 @@ impl Cloud {
         let config = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
         Ok(Self {
             ec2: aws_sdk_ec2::Client::new(&config),
+            auto_scaling: aws_sdk_autoscaling::Client::new(&config),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
             events: aws_sdk_eventbridge::Client::new(&config),
@@ -254,7 +257,20 @@ impl Cloud {
         self.wish("interface-address", wish).await.map(|_| ())
     }
 
-    /// The calls of EC2 and Elastic Load Balancing that Foregate has made, oldest first: each action and its arguments.
+    /// What the name server answers from now on: these A records, or a code such as `SERVFAIL`.
+    pub async fn set_name(&self, name: &str, addresses: &[&str], code: &str) -> Result<()> {
+        let wish = json!({"Name": name, "Addresses": addresses, "Code": code});
+        self.wish("name", wish).await.map(|_| ())
+    }
+
+    /// An Auto Scaling group's lifecycle actions: those that wait, and those that were completed.
+    pub async fn lifecycle_actions(&self, group: &str) -> Result<(Vec<Value>, Vec<Value>)> {
+        let answer = self.wish("lifecycle-actions", json!({"AutoScalingGroupName": group})).await?;
+        let list = |field: &str| answer[field].as_array().cloned().unwrap_or_default();
+        Ok((list("waiting"), list("completed")))
+    }
+
+    /// The calls of EC2, Auto Scaling and Elastic Load Balancing that Foregate has made, oldest first: each action and its arguments.
     pub async fn calls(&self) -> Result<Vec<(String, String)>> {
         let answer = self.wish("calls", json!({"Application": "foregate"})).await?;
         let calls = answer["calls"].as_array().cloned().unwrap_or_default();

@@ -1,9 +1,13 @@
 //! What the tests and the demo share: [`Cloud`] talks to a local cloud that `make up`, `make test` or `make demo` has
-//! started, [`Scene`] is a small world to bind in, and [`sim`] runs the function on a model of AWS.
+//! started, [`Scene`] is a small world to bind in, [`Fleet`] a cluster's nodes in it, and [`sim`] runs the function on a model of AWS.
 
 mod cloud;
+mod events;
+mod fleet;
 mod scene;
 pub mod sim;
 
 pub use cloud::{Cloud, FunctionError, Stack};
-pub use scene::Scene;
+pub use events::{EVENT_SECONDS_MAX, event, fixtures};
+pub use fleet::Fleet;
+pub use scene::{Scene, spec, to_group, to_security_group};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use aws_sdk_ec2::types::VpcEndpointType;
+use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, VpcEndpointType};
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, LoadBalancerSchemeEnum, LoadBalancerTypeEnum, ProtocolEnum, TargetDescription,
     TargetGroupAttribute, TargetTypeEnum,
@@ -27,6 +27,21 @@ pub struct Scene {
     pub group: String,
 }
 
+/// A binding's spec.
+pub fn spec(source: Value, sink: Value) -> Value {
+    json!({"Source": source, "Sink": sink})
+}
+
+/// The sink that is a target group.
+pub fn to_group(arn: &str) -> Value {
+    json!({"TargetGroup": {"TargetGroupArn": arn}})
+}
+
+/// The sink that is a security group's rules on TCP port 8443.
+pub fn to_security_group(id: &str) -> Value {
+    json!({"SecurityGroup": {"GroupId": id, "Protocol": "tcp", "FromPort": 8443, "ToPort": 8443}})
+}
+
 const ZONES: [&str; 3] = ["a", "b", "c"];
 
 impl Scene {
@@ -36,7 +51,8 @@ impl Scene {
         let vpc = answer.vpc().and_then(|vpc| vpc.vpc_id()).context("no VPC")?.to_owned();
         let mut subnets = Vec::new();
         for (n, zone) in ZONES.iter().enumerate() {
-            let call = cloud.ec2.create_subnet().vpc_id(&vpc).cidr_block(format!("10.20.{n}.0/24"));
+            // Room for 4,091 addresses each.
+            let call = cloud.ec2.create_subnet().vpc_id(&vpc).cidr_block(format!("10.20.{}.0/20", 16 * n));
             let answer = call.availability_zone(format!("{}{zone}", cloud.region)).send().await?;
             subnets.push(answer.subnet().and_then(|subnet| subnet.subnet_id()).context("no subnet")?.to_owned());
         }
@@ -58,16 +74,75 @@ impl Scene {
 
     /// One more target group behind an NLB of its own.
     pub async fn add_group(&self, name: &str) -> Result<String> {
-        let elb = &self.cloud.elb;
-        let call = elb.create_load_balancer().name(name).r#type(LoadBalancerTypeEnum::Network);
-        let call = call.scheme(LoadBalancerSchemeEnum::Internal).set_subnets(Some(self.subnets.clone()));
-        let answer = call.send().await?;
-        let balancer = answer.load_balancers().first().and_then(|lb| lb.load_balancer_arn()).context("no NLB")?;
-        let group = self.add_unused_group(name, TargetTypeEnum::Ip).await?;
+        self.add_group_of(name, TargetTypeEnum::Ip).await
+    }
+
+    /// One more target group of this type behind an NLB of its own.
+    pub async fn add_group_of(&self, name: &str, target_type: TargetTypeEnum) -> Result<String> {
+        let balancer = self.add_balancer(name, &[0, 1, 2]).await?;
+        let group = self.add_unused_group(name, target_type).await?;
         let forward = Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(&group).build();
-        let call = elb.create_listener().load_balancer_arn(balancer).protocol(ProtocolEnum::Tcp).port(443);
+        let call = self.cloud.elb.create_listener().load_balancer_arn(balancer).protocol(ProtocolEnum::Tcp).port(443);
         call.default_actions(forward).send().await?;
         Ok(group)
+    }
+
+    /// An internal NLB in these of the subnets.
+    pub async fn add_balancer(&self, name: &str, subnets: &[usize]) -> Result<String> {
+        let call = self.cloud.elb.create_load_balancer().name(name).r#type(LoadBalancerTypeEnum::Network);
+        let subnets = subnets.iter().map(|n| self.subnets[*n].clone()).collect();
+        let call = call.scheme(LoadBalancerSchemeEnum::Internal).set_subnets(Some(subnets));
+        let answer = call.send().await?;
+        Ok(answer.load_balancers().first().and_then(|lb| lb.load_balancer_arn()).context("no NLB")?.to_owned())
+    }
+
+    /// The addresses of an NLB's interfaces, sorted.
+    pub async fn balancer_addresses(&self, arn: &str) -> Result<Vec<String>> {
+        let (_, name) = arn.split_once(":loadbalancer/").context("no NLB")?;
+        let filter = Filter::builder().name("description").values(format!("ELB {name}")).build();
+        let answer = self.cloud.ec2.describe_network_interfaces().filters(filter).send().await?;
+        let addresses = answer.network_interfaces().iter().filter_map(|one| one.private_ip_address());
+        let mut addresses: Vec<String> = addresses.map(str::to_owned).collect();
+        addresses.sort();
+        Ok(addresses)
+    }
+
+    /// A security group without inbound rules.
+    pub async fn add_security_group(&self, name: &str) -> Result<String> {
+        let call = self.cloud.ec2.create_security_group().group_name(name).description(name).vpc_id(&self.vpc);
+        Ok(call.send().await?.group_id().context("no security group")?.to_owned())
+    }
+
+    /// Lets an address in as somebody else would.
+    pub async fn put_rule(&self, group: &str, cidr: &str, port: i32) -> Result<()> {
+        let range = IpRange::builder().cidr_ip(cidr).description("somebody else's").build();
+        let permission = IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port).ip_ranges(range);
+        let call = self.cloud.ec2.authorize_security_group_ingress().group_id(group);
+        call.ip_permissions(permission.build()).send().await?;
+        Ok(())
+    }
+
+    /// The ranges that a security group lets in on a port, sorted, each with its description and the value of Foregate's
+    /// tag.
+    pub async fn rules(&self, group: &str, port: i32) -> Result<Vec<(String, String, Option<String>)>> {
+        let filter = Filter::builder().name("group-id").values(group).build();
+        let answer = self.cloud.ec2.describe_security_group_rules().filters(filter).send().await?;
+        let rules = answer.security_group_rules().iter();
+        let rules = rules.filter(|rule| rule.is_egress() == Some(false) && rule.from_port() == Some(port));
+        let mut rules: Vec<_> = rules
+            .filter_map(|rule| {
+                let tag = rule.tags().iter().find(|tag| tag.key() == Some("foregate")).and_then(|tag| tag.value());
+                let description = rule.description().unwrap_or_default().to_owned();
+                Some((rule.cidr_ipv4()?.to_owned(), description, tag.map(str::to_owned)))
+            })
+            .collect();
+        rules.sort();
+        Ok(rules)
+    }
+
+    /// The ranges alone.
+    pub async fn let_in(&self, group: &str, port: i32) -> Result<Vec<String>> {
+        Ok(self.rules(group, port).await?.into_iter().map(|(range, _, _)| range).collect())
     }
 
     /// One more target group, behind nothing.
@@ -92,10 +167,7 @@ impl Scene {
 
     /// The spec that binds any endpoint to any target group.
     pub fn spec_of(&self, endpoint: &str, group: &str) -> Value {
-        json!({
-            "Source": {"VpcEndpoint": {"VpcEndpointId": endpoint}},
-            "Sink": {"TargetGroup": {"TargetGroupArn": group}},
-        })
+        spec(json!({"VpcEndpoint": {"VpcEndpointId": endpoint}}), to_group(group))
     }
 
     /// The endpoint's interfaces: each id with its address, in the order of the subnets.

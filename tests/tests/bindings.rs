@@ -1,26 +1,14 @@
 //! What a user of `bindings` sees, through every door, from the deployed function on the local cloud.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use aws_sdk_elasticloadbalancingv2::types::TargetTypeEnum;
 use serde_json::{Value, json};
-use tests::{Cloud, Scene};
-
-/// A file of `events/`, with the endpoint or interface that it is about replaced.
-fn event(name: &str, replace: &[(&str, &str)]) -> Result<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../events/bindings.{name}.json"));
-    let mut text = std::fs::read_to_string(&path).with_context(|| format!("{path:?}"))?;
-    replace.iter().for_each(|(from, to)| text = text.replace(from, to));
-    Ok(serde_json::from_str(&text)?)
-}
+use tests::{Cloud, EVENT_SECONDS_MAX, Scene, event};
 
 const ENDPOINT: &str = "vpce-0a1b2c3d4e5f67890";
 const INTERFACE: &str = "eni-0a1b2c3d4e5f67890";
-
-/// Longer than two batching windows and the first re-check.
-const EVENT_SECONDS_MAX: u64 = 45;
 
 async fn apply(cloud: &Cloud, scene: &Scene, name: &str) -> Result<Value> {
     cloud.command(json!({"command": "apply", "name": name, "spec": scene.spec()})).await

@@ -15,7 +15,7 @@ async fn an_endpoint_has_an_interface_with_an_address_in_each_subnet() -> Result
     let cloud = Cloud::connect().await?;
     let scene = Scene::build(&cloud, "endpoint").await?;
     let addresses = scene.addresses(&scene.endpoint).await?;
-    assert!(addresses.len() == 2 && addresses[0].starts_with("10.20.0.") && addresses[1].starts_with("10.20.1."));
+    assert!(addresses.len() == 2 && addresses[0].starts_with("10.20.0.") && addresses[1].starts_with("10.20.16."));
     let interfaces = scene.interfaces(&scene.endpoint).await?;
     let answer = cloud.ec2.describe_network_interfaces().network_interface_ids(&interfaces[0].0).send().await?;
     let interface = &answer.network_interfaces()[0];
@@ -24,7 +24,7 @@ async fn an_endpoint_has_an_interface_with_an_address_in_each_subnet() -> Result
 
     scene.change_subnets(&scene.endpoint, Some(2), Some(0)).await?;
     let moved = scene.addresses(&scene.endpoint).await?;
-    assert!(moved[0] == addresses[1] && moved[1].starts_with("10.20.2."), "{moved:?}");
+    assert!(moved[0] == addresses[1] && moved[1].starts_with("10.20.32."), "{moved:?}");
     scene.change_subnets(&scene.endpoint, Some(0), None).await?;
     assert_ne!(scene.addresses(&scene.endpoint).await?[0], addresses[0], "a new interface has a new address");
 
