@@ -79,11 +79,16 @@ async fn every_event_of_awss_passes_exactly_one_deployed_rule() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_event_that_changes_no_endpoint_wakes_nobody() -> Result<()> {
+async fn an_event_that_changes_nothing_for_a_binding_wakes_nobody() -> Result<()> {
     let cloud = Cloud::connect().await?;
     let patterns = patterns(&cloud).await?;
     let modified = files().remove("bindings.vpc-endpoint-modified.json").unwrap();
     let created = files().remove("bindings.vpc-endpoint-interface-created.json").unwrap();
+    let running = files().remove("bindings.node-running.json").unwrap();
+    let tagged = files().remove("bindings.node-tagged.json").unwrap();
+    let health = files().remove("bindings.node-scheduled-change.json").unwrap();
+    let subnets = files().remove("bindings.load-balancer-subnets-set.json").unwrap();
+    let launched = files().remove("bindings.node-launched.json").unwrap();
     let with = |event: &Value, pointer: &str, value: Value| {
         let mut event = event.clone();
         let (parent, field) = pointer.rsplit_once('/').unwrap();
@@ -98,6 +103,16 @@ async fn an_event_that_changes_no_endpoint_wakes_nobody() -> Result<()> {
             "a pod's interface",
             with(&created, "/detail/requestParameters/description", json!("aws-K8S-i-0a1b2c3d4e5f67890")),
         ),
+        ("an instance that is not up yet", with(&running, "/detail/state", json!("pending"))),
+        ("another kind of EC2's", with(&running, "/detail-type", json!("EC2 Fast Launch State-change Notification"))),
+        (
+            "a volume's tag",
+            with(&tagged, "/detail/requestParameters/resourcesSet", json!({"items": [{"resourceId": "vol-1a2b3c4d"}]})),
+        ),
+        ("another service's health", with(&health, "/detail/service", json!("RDS"))),
+        ("an issue and no change", with(&health, "/detail/eventTypeCategory", json!("issue"))),
+        ("another call on load balancers", with(&subnets, "/detail/eventName", json!("AddTags"))),
+        ("a launch that failed", with(&launched, "/detail-type", json!("EC2 Instance Launch Unsuccessful"))),
         ("no description", with(&created, "/detail/requestParameters", json!({"subnetId": "subnet-1"}))),
     ] {
         assert_eq!(passes(&cloud, &patterns, &event).await?, 0, "{why}");

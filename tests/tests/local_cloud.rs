@@ -2,9 +2,10 @@
 //! the patches to AWS's documentation.
 
 use anyhow::Result;
+use aws_sdk_ec2::types::{IpPermission, IpRange};
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
 use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetTypeEnum};
-use tests::{Cloud, Scene};
+use tests::{Cloud, Fleet, Scene};
 
 fn target(id: &str, port: i32) -> TargetDescription {
     TargetDescription::builder().id(id).port(port).build()
@@ -75,5 +76,64 @@ async fn targets_of_a_group_that_nothing_routes_to_are_unused() -> Result<()> {
     let group = scene.add_unused_group("unused-idle", TargetTypeEnum::Ip).await?;
     scene.put_target(&group, "10.20.0.9").await?;
     assert_eq!(scene.targets(&group).await?.into_values().collect::<Vec<_>>(), ["unused"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lifecycle_hook_holds_a_node_until_its_action_is_completed() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let scene = Scene::build(&cloud, "patched-hooks").await?;
+    let fleet = Fleet::build(&cloud, &scene, "patched-hooks", 2).await?;
+    fleet.add_hook("drain", "autoscaling:EC2_INSTANCE_TERMINATING").await?;
+    let node = fleet.in_service().await?.remove(0);
+    fleet.terminate(&node).await?;
+    let state = async || -> Result<Option<String>> {
+        Ok(fleet.nodes().await?.into_iter().find(|(id, _, _)| *id == node).map(|(_, state, _)| state))
+    };
+    assert_eq!(state().await?.as_deref(), Some("Terminating:Wait"));
+    let (waiting, _) = cloud.lifecycle_actions(&fleet.name).await?;
+    let complete = async |token: &str| {
+        let call = cloud.auto_scaling.complete_lifecycle_action().auto_scaling_group_name(&fleet.name);
+        let call = call.lifecycle_hook_name("drain").lifecycle_action_token(token);
+        call.lifecycle_action_result("CONTINUE").send().await.map_err(|e| e.into_service_error())
+    };
+    let token = waiting[0]["LifecycleActionToken"].as_str().unwrap_or_default();
+    complete(token).await?;
+    assert_eq!(state().await?, None);
+    let again = complete(token).await.unwrap_err();
+    assert!(again.message().is_some_and(|text| text.starts_with("No active Lifecycle Action")), "{again:?}");
+
+    let answer = cloud.ec2.describe_instances().instance_ids(&node).send().await?;
+    let instance = answer.reservations()[0].instances()[0].clone();
+    assert_eq!(instance.state().and_then(|state| state.name()).map(|name| name.as_str()), Some("terminated"));
+    assert!(instance.private_ip_address().is_none() && !instance.tags().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_load_balancers_interfaces_follow_its_subnets() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let scene = Scene::build(&cloud, "patched-subnets").await?;
+    let balancer = scene.add_balancer("patched-subnets-more", &[0, 1]).await?;
+    let before = scene.balancer_addresses(&balancer).await?;
+    let subnets = vec![scene.subnets[1].clone(), scene.subnets[2].clone()];
+    cloud.elb.set_subnets().load_balancer_arn(&balancer).set_subnets(Some(subnets)).send().await?;
+    let after = scene.balancer_addresses(&balancer).await?;
+    assert_eq!((before.len(), after.len(), after.contains(&before[1])), (2, 2, true));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_request_adds_no_rule() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let scene = Scene::build(&cloud, "patched-rules").await?;
+    let group = scene.add_security_group("patched-rules").await?;
+    scene.put_rule(&group, "10.0.0.2/32", 443).await?;
+    let range = |cidr: &str| IpRange::builder().cidr_ip(cidr).build();
+    let permission = IpPermission::builder().ip_protocol("tcp").from_port(443).to_port(443);
+    let permission = permission.ip_ranges(range("10.0.0.1/32")).ip_ranges(range("10.0.0.2/32")).build();
+    let call = cloud.ec2.authorize_security_group_ingress().group_id(&group).ip_permissions(permission);
+    assert!(call.send().await.is_err());
+    assert_eq!(scene.let_in(&group, 443).await?, ["10.0.0.2/32"]);
     Ok(())
 }

@@ -1,69 +1,17 @@
 //! Starts `bindings`: wires it to AWS and serves invocations.
 
+use std::env::var;
 use std::sync::Arc;
 
+use bindings::world::Parts;
 use shared::aws::clients::{self, DynamoTable, Ec2, Elbv2, EventBus, NameServer, Scaling, SqsQueue};
 use shared::custom_resource::{AllowedHosts, Responder};
 use shared::entry;
 
-struct Aws {
-    ec2: Ec2,
-    elb: Elbv2,
-    auto_scaling: Scaling,
-    names: NameServer,
-    table: DynamoTable,
-    queue: SqsQueue,
-    bus: EventBus,
-    prefix: String,
-    rules_max: usize,
-}
-
-impl bindings::world::World for Aws {
-    type Ec2 = Ec2;
-    type Elb = Elbv2;
-    type AutoScaling = Scaling;
-    type Names = NameServer;
-    type Table = DynamoTable;
-    type Queue = SqsQueue;
-    type Bus = EventBus;
-
-    fn ec2(&self) -> &Ec2 {
-        &self.ec2
-    }
-    fn elb(&self) -> &Elbv2 {
-        &self.elb
-    }
-    fn auto_scaling(&self) -> &Scaling {
-        &self.auto_scaling
-    }
-    fn names(&self) -> &NameServer {
-        &self.names
-    }
-    fn table(&self) -> &DynamoTable {
-        &self.table
-    }
-    fn queue(&self) -> &SqsQueue {
-        &self.queue
-    }
-    fn bus(&self) -> &EventBus {
-        &self.bus
-    }
-    fn now_seconds(&self) -> u64 {
-        entry::now_seconds()
-    }
-    fn prefix(&self) -> &str {
-        &self.prefix
-    }
-    fn rules_max(&self) -> usize {
-        self.rules_max
-    }
-}
-
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    use std::env::var;
     let config = clients::load().await;
-    let aws = Arc::new(Aws {
+    let aws = Arc::new(Parts {
         ec2: Ec2::new(&config),
         elb: Elbv2::new(&config),
         auto_scaling: Scaling::new(&config),
@@ -71,6 +19,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         table: DynamoTable::new(&config, var("FOREGATE_TABLE")?),
         queue: SqsQueue::new(&config, var("FOREGATE_QUEUE_URL")?),
         bus: EventBus::new(&config, var("FOREGATE_BUS")?),
+        clock: Box::new(entry::now_seconds),
         prefix: var("FOREGATE_PREFIX")?,
         rules_max: var("FOREGATE_RULES_PER_SECURITY_GROUP")?.parse()?,
     });

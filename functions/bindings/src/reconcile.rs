@@ -151,7 +151,7 @@ impl<'a, W: World> Bench<'a, W> {
         self.lease.save(&self.registry).await?;
         let (lingering, serving) = (self.lingering(&binding, &want, &sink), serving(&sink));
         let rules = self.rules(&binding, &sink);
-        let mut applied = apply::apply(world, &binding.spec.sink, &plan, &want.outside, &rules).await;
+        let mut applied = apply::apply(world, &binding.spec, &plan, &want.outside, &rules).await;
         if want.desired.len() > TARGETS_MAX && !plan.no_room.is_empty() {
             let (all, sink, left_out) = (want.desired.len(), &binding.spec.sink, plan.no_room.len());
             applied.no_room = Some(format!(

@@ -43,3 +43,77 @@ pub trait World: Send + Sync + 'static {
     /// The account's quota of inbound rules per security group.
     fn rules_max(&self) -> usize;
 }
+
+/// A world put together of its parts.
+pub struct Parts<Ec2, Elb, Scaling, Names, Table, Queue, Bus> {
+    /// EC2.
+    pub ec2: Ec2,
+    /// Elastic Load Balancing.
+    pub elb: Elb,
+    /// Auto Scaling.
+    pub auto_scaling: Scaling,
+    /// The VPC's name server.
+    pub names: Names,
+    /// The registry's table.
+    pub table: Table,
+    /// The function's own queue.
+    pub queue: Queue,
+    /// Foregate's event bus.
+    pub bus: Bus,
+    /// The time, in seconds since the epoch.
+    pub clock: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// What every name of this Foregate begins with.
+    pub prefix: String,
+    /// The account's quota of inbound rules per security group.
+    pub rules_max: usize,
+}
+
+impl<E, L, A, N, T, Q, B> World for Parts<E, L, A, N, T, Q, B>
+where
+    E: Network + Instances + SecurityGroups + 'static,
+    L: TargetGroups + LoadBalancers + 'static,
+    A: AutoScaling + 'static,
+    N: Names + 'static,
+    T: Table + 'static,
+    Q: Queue + 'static,
+    B: Bus + 'static,
+{
+    type Ec2 = E;
+    type Elb = L;
+    type AutoScaling = A;
+    type Names = N;
+    type Table = T;
+    type Queue = Q;
+    type Bus = B;
+
+    fn ec2(&self) -> &E {
+        &self.ec2
+    }
+    fn elb(&self) -> &L {
+        &self.elb
+    }
+    fn auto_scaling(&self) -> &A {
+        &self.auto_scaling
+    }
+    fn names(&self) -> &N {
+        &self.names
+    }
+    fn table(&self) -> &T {
+        &self.table
+    }
+    fn queue(&self) -> &Q {
+        &self.queue
+    }
+    fn bus(&self) -> &B {
+        &self.bus
+    }
+    fn now_seconds(&self) -> u64 {
+        (self.clock)()
+    }
+    fn prefix(&self) -> &str {
+        &self.prefix
+    }
+    fn rules_max(&self) -> usize {
+        self.rules_max
+    }
+}

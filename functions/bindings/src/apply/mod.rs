@@ -11,7 +11,7 @@ use shared::types::Zone;
 use crate::entry::Entry;
 use crate::plan::Plan;
 use crate::plan::rules::Rules;
-use crate::spec::{Sink, TargetGroupSink};
+use crate::spec::{BindingSpec, Sink, TargetGroupSink};
 use crate::world::World;
 
 /// What became of a plan.
@@ -29,12 +29,21 @@ pub struct Applied {
     pub failures: Vec<AwsError>,
 }
 
-/// Carries `plan` out on the sink: additions before removals. `outside` are the addresses outside the target group's
+/// Carries `plan` out on the spec's sink: additions before removals. `outside` are the addresses outside the target group's
 /// VPC; `rules` are the security group's, as they were observed.
-pub async fn apply<W: World>(world: &W, sink: &Sink, plan: &Plan, outside: &BTreeSet<Entry>, rules: &Rules) -> Applied {
-    match sink {
+pub async fn apply<W: World>(
+    world: &W,
+    spec: &BindingSpec,
+    plan: &Plan,
+    outside: &BTreeSet<Entry>,
+    rules: &Rules,
+) -> Applied {
+    match &spec.sink {
         Sink::TargetGroup(group) => targets::apply(world.elb(), &group.arn, plan, outside, &zone_outside(group)).await,
-        Sink::SecurityGroup(group) => rules::apply(world.ec2(), group, plan, rules, world.prefix()).await,
+        Sink::SecurityGroup(group) => {
+            let marks = rules::Marks { prefix: world.prefix(), description: &rules::description(&spec.source) };
+            rules::apply(world.ec2(), group, plan, rules, marks).await
+        }
     }
 }
 

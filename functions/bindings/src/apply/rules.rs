@@ -11,14 +11,30 @@ use crate::entry::Entry;
 use crate::observe::OWN_TAG;
 use crate::plan::Plan;
 use crate::plan::rules::{Layout, Rules, Step, addresses, layout};
-use crate::spec::SecurityGroupSink;
+use crate::spec::{SecurityGroupSink, Source};
+
+/// What a rule of ours is known by: by the function, and by people.
+#[derive(Clone, Copy)]
+pub(super) struct Marks<'a> {
+    pub(super) prefix: &'a str,
+    pub(super) description: &'a str,
+}
+
+/// A rule's description, of the characters that EC2 takes.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpRange.html>
+pub(super) fn description(source: &Source) -> String {
+    let is_fit = |c: &char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(*c);
+    format!("Foregate: {source}").chars().filter(is_fit).take(DESCRIPTION_CHARS_MAX).collect()
+}
+
+const DESCRIPTION_CHARS_MAX: usize = 255;
 
 pub(super) async fn apply<S: SecurityGroups>(
     groups: &S,
     sink: &SecurityGroupSink,
     plan: &Plan,
     rules: &Rules,
-    prefix: &str,
+    marks: Marks<'_>,
 ) -> Applied {
     let on_ports = |entries: &BTreeSet<Entry>| -> BTreeSet<Ipv4Addr> {
         let address = |entry: &Entry| match entry {
@@ -35,7 +51,7 @@ pub(super) async fn apply<S: SecurityGroups>(
     }
 
     let mut applied = Applied::default();
-    let present = carry_out(groups, sink, rules, &planned, prefix, &mut applied).await;
+    let present = carry_out(groups, sink, rules, &planned, marks, &mut applied).await;
     let let_in = |address: &Ipv4Addr| present.iter().any(|range| range.contains(address));
     let entry = |address: Ipv4Addr| Entry::Grant(address, sink.ports);
     let foreign = |address: &Ipv4Addr| rules.foreign.contains(&Ipv4Net::from(*address));
@@ -56,15 +72,14 @@ async fn carry_out<S: SecurityGroups>(
     sink: &SecurityGroupSink,
     rules: &Rules,
     planned: &Layout,
-    prefix: &str,
+    marks: Marks<'_>,
     applied: &mut Applied,
 ) -> BTreeSet<Ipv4Net> {
     let mut present: BTreeSet<Ipv4Net> = rules.own.keys().copied().collect();
-    let description = format!("Foregate {prefix}: kept equal to the source of a binding");
     for step in &planned.steps {
         let done = match step {
             Step::Authorize(ranges) => {
-                groups.authorize(&sink.id, sink.ports, ranges, &description, (OWN_TAG, prefix)).await
+                groups.authorize(&sink.id, sink.ports, ranges, marks.description, (OWN_TAG, marks.prefix)).await
             }
             Step::Revoke(ranges) => {
                 // A rule that this run has made, and revokes again, does not occur: every range is touched once.
@@ -97,4 +112,25 @@ fn no_room(sink: &SecurityGroupSink, rules: &Rules, planned: &Layout) -> String 
         planned.left_out.len(),
         planned.kept.len(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::spec::BindingSpec;
+
+    #[test]
+    fn a_rule_says_where_its_address_comes_from_in_characters_that_ec2_takes() {
+        for (source, expected) in [
+            (json!({"Nodes": {"Tags": {"rôle \"web\"": "*"}}}), "Foregate: nodes of rle web"),
+            (json!({"Dns": {"HostName": "db.example.com"}}), "Foregate: name db.example.com"),
+        ] {
+            let sink =
+                json!({"SecurityGroup": {"GroupId": "sg-1a2b3c4d", "Protocol": "tcp", "FromPort": 1, "ToPort": 1}});
+            let spec = BindingSpec::parse(json!({"Source": source, "Sink": sink})).unwrap();
+            assert_eq!(description(&spec.source), expected);
+        }
+    }
 }

@@ -1,17 +1,14 @@
-//! The main job, from nothing to the end, on a local cloud that `make demo` has started: a stack binds a VPC endpoint to
-//! a target group, the endpoint changes, the targets follow, and what would be dangerous is not done. Ends with an error
-//! where anything differs from what is expected.
+//! The private APIs' way: a stack binds a VPC endpoint to a target group, the endpoint changes, the targets follow, and
+//! what would be dangerous is not done.
 
-use std::io::Write;
-use std::path::Path;
-use std::process::ExitCode;
-use std::time::Instant;
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
-use tests::{Cloud, Scene};
+use serde_json::json;
+use tests::{Cloud, Scene, event};
 
-const SECONDS_MAX: u64 = 60;
+use crate::{headline, until};
+
 const STACK: &str = "private-apis";
 
 struct Demo {
@@ -19,32 +16,14 @@ struct Demo {
     scene: Scene,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match play().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("\nThis is not as expected: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn play() -> Result<()> {
-    let began = Instant::now();
-    let cloud = Cloud::connect().await?;
-    let demo = Demo::set_up(cloud).await?;
+/// Plays it.
+pub async fn play(cloud: &Cloud) -> Result<()> {
+    let demo = Demo::set_up(cloud.clone()).await?;
     demo.bind().await?;
     demo.add_a_zone().await?;
     demo.replace_an_interface().await?;
     demo.lose_the_endpoint().await?;
-    demo.clean_up().await?;
-    println!("\nEverything was as expected, after {:.0} s.", began.elapsed().as_secs_f64());
-    Ok(())
-}
-
-fn headline(text: &str) {
-    println!("\n== {text}");
+    demo.clean_up().await
 }
 
 impl Demo {
@@ -89,10 +68,10 @@ impl Demo {
             let targets = self.scene.targets(&self.scene.group).await?;
             Ok(targets.get(&(address.to_owned(), 443)).cloned().unwrap_or_default())
         };
-        self.until("the new address is registered", async || Ok(!state(&new).await?.is_empty())).await?;
+        until(&self.cloud, "the new address is registered", async || Ok(!state(&new).await?.is_empty())).await?;
         self.show("meanwhile").await?;
         ensure!(state(&old).await? == "healthy", "the old address went before the new one was healthy");
-        self.until("the new address is healthy and the old one drains", async || {
+        until(&self.cloud, "the new address is healthy and the old one drains", async || {
             Ok(state(&old).await? == "draining" && state(&new).await? == "healthy")
         })
         .await?;
@@ -107,7 +86,7 @@ impl Demo {
         let name = format!("{STACK}/Binding");
         let get = json!({"command": "get", "name": name});
         let blocked = async || Ok(self.cloud.command(get.clone()).await?["status"] == "BLOCKED");
-        self.until("the binding is blocked", blocked).await?;
+        until(&self.cloud, "the binding is blocked", blocked).await?;
         let plan = self.cloud.command(json!({"command": "plan", "name": name})).await?;
         println!("the plan is\n  {}", plan["plan"].as_str().unwrap_or_default().trim_end().replace('\n', "\n  "));
         self.show("after").await?;
@@ -128,15 +107,12 @@ impl Demo {
     }
 
     /// Puts an event of `events/` on the queue, about `id`.
-    async fn tell(&self, event: &str, example_id: &str, id: &str) -> Result<()> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../events/bindings.{event}.json"));
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{path:?}"))?;
-        let event: Value = serde_json::from_str(&text.replace(example_id, id))?;
-        self.cloud.send_event(&event).await
+    async fn tell(&self, name: &str, example_id: &str, id: &str) -> Result<()> {
+        self.cloud.send_event(&event(name, &[(example_id, id)])?).await
     }
 
     async fn until_followed(&self, what: &str) -> Result<()> {
-        self.until(what, async || {
+        until(&self.cloud, what, async || {
             let mut addresses = self.scene.addresses(&self.scene.endpoint).await?;
             addresses.sort();
             let targets = self.scene.targets(&self.scene.group).await?;
@@ -147,25 +123,11 @@ impl Demo {
         self.show("after").await
     }
 
-    async fn until(&self, what: &str, check: impl AsyncFn() -> Result<bool>) -> Result<()> {
-        print!("waiting until {what} ");
-        let began = Instant::now();
-        let dotted = async || {
-            print!(".");
-            std::io::stdout().flush()?;
-            check().await
-        };
-        let waited = self.cloud.until(what, SECONDS_MAX, dotted).await;
-        println!(" {:.1} s", began.elapsed().as_secs_f64());
-        waited
-    }
-
     /// The endpoint's addresses beside the group's targets.
     async fn show(&self, when: &str) -> Result<()> {
         let addresses = self.scene.addresses(&self.scene.endpoint).await.unwrap_or_default();
         let targets = self.scene.targets(&self.scene.group).await?;
-        let ids: std::collections::BTreeSet<String> =
-            addresses.iter().cloned().chain(targets.keys().map(|(id, _)| id.clone())).collect();
+        let ids: BTreeSet<String> = addresses.iter().cloned().chain(targets.keys().map(|(id, _)| id.clone())).collect();
         println!("{when:>9} | {:<14} | {:<16} | target group", "address", "VPC endpoint");
         if ids.is_empty() {
             println!("{:>9} | {:<14} | {:<16} |", "", "none", "");
