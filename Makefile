@@ -34,24 +34,32 @@ test: lint build ## everything: lint, unit tests, and the deployed functions on 
 	. .local/test/env; TIMEFORMAT='cargo test: %1R s'; time cargo test --workspace --locked
 
 .PHONY: unit
-unit: ## the tests that need no local cloud
+unit: checkout ## the tests that need no local cloud
 	cargo test --workspace --locked --lib --bins --test house --test simulation --test simulation_nodes --test simulation_rules
 
 .PHONY: lint
-lint: $(VENV) ## formatting, clippy, cfn-lint
+lint: checkout $(VENV) ## formatting, clippy, cfn-lint
 	cargo fmt --all --check
 	@TIMEFORMAT='clippy: %1R s'; time cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	@TIMEFORMAT='cfn-lint: %1R s'; time .venv/bin/cfn-lint template.yaml
 
+# Checkouts share a cache, and cargo tells what is new by the files' times alone: what another checkout built last would
+# pass for this one's if it is younger than the files here.
+.PHONY: checkout
+checkout:
+	@mkdir -p $(CARGO_TARGET_DIR); stamp=$(CARGO_TARGET_DIR)/.checkout; \
+	if [ "$$(cat $$stamp 2>/dev/null)" != "$(CURDIR)" ]; then \
+		find functions shared tests benches -name '*.rs' -exec touch {} +; echo "$(CURDIR)" > $$stamp; fi
+
 # Always the whole workspace: with a part of it, cargo would choose other features for shared crates and build the SDK
 # a second time.
 .PHONY: build
-build: ## build everything
+build: checkout ## build everything
 	@echo "building into $(CARGO_TARGET_DIR) (the first time takes minutes: the AWS SDK is large)"
 	@TIMEFORMAT='build: %1R s'; time cargo build --workspace --locked
 
 .PHONY: bench
-bench: ## how long functions think (a release build: minutes, the first time)
+bench: checkout ## how long functions think (a release build: minutes, the first time)
 	cargo bench --workspace --locked
 
 # The stamp comes last: an installation that broke off is done again.

@@ -3,8 +3,8 @@ name_server.py stands beside it.
 
 Each patch says what AWS does and where AWS says so. Nothing here knows Foregate. Besides AWS's own APIs there are a few
 routes under /local-cloud/ for what no API of AWS's can do: setting a target's health, replacing an endpoint's
-interface, setting what the name server answers, and listing lifecycle actions and the calls that an application (by the
-SDK's `app/NAME` in its user agent) has made.
+interface, setting what the name server answers, making many instances, and listing lifecycle actions and the calls that
+an application (by the SDK's `app/NAME` in its user agent) has made.
 """
 
 import argparse
@@ -19,10 +19,14 @@ from urllib.parse import parse_qs
 import moto_nodes
 import name_server
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError, InvalidParameterValueError
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.vpcs import VPCBackend
+from moto.ec2.responses.security_groups import SecurityGroups
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from moto.elbv2 import models as elb
 from moto.elbv2.exceptions import ELBClientError, TargetGroupNotFoundError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -173,6 +177,63 @@ def patch_interface_filters():
             raise InvalidParameterValueError(filter_name) from None
 
     NetworkInterface.get_filter_value = get_filter_value
+
+
+# ---- EC2: requests about security group rules ------------------------------------------------------------------------
+
+
+def patch_get_tags():
+    """moto looks through the tags of all resources for those of one, which takes a minute with 3,000 instances. The answer
+    stays the same."""
+
+    def get_tags(self):
+        tags = dict(self.ec2_backend.tags.get(self.id) or {})
+        kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(self.id), "") if self.id else ""
+        return [{"resource_id": self.id, "key": k, "value": v, "resource_type": kind} for k, v in tags.items()]
+
+    TaggedEC2Resource.get_tags = get_tags
+
+
+def patch_authorize_ingress():
+    """AWS adds all rules of a request or none, and answers "the inbound (ingress) security group rules that were added"
+    (EC2 API reference, AuthorizeSecurityGroupIngress, response elements). moto takes a request's permissions one by
+    one, keeps those before the refused one, and answers the rules of the last."""
+    original = SecurityGroups.authorize_security_group_ingress
+
+    def authorize_security_group_ingress(self):
+        with LOCK:
+            name_or_id = self._get_param("GroupName") or self._get_param("GroupId")
+            group = self.ec2_backend.get_security_group_by_name_or_id(name_or_id)
+            if group is None:
+                return original(self)
+            before = list(group.ingress_rules)
+            try:
+                original(self)
+            except Exception:
+                group.ingress_rules = before
+                raise
+            return ActionResult({"Return": True, "SecurityGroupRules": group.ingress_rules[len(before) :]})
+
+    SecurityGroups.authorize_security_group_ingress = authorize_security_group_ingress
+
+
+def patch_rule_pages():
+    """MaxResults is "between 5 and 1000. If this parameter is not specified, then all items are returned" (EC2 API
+    reference, DescribeSecurityGroupRules; error code InvalidMaxResults); moto always returns all."""
+    original = SecurityGroups.describe_security_group_rules
+
+    def describe_security_group_rules(self):
+        most, token = self._get_int_param("MaxResults"), self._get_param("NextToken") or ""
+        if most is not None and not 5 <= most <= 1000:
+            raise EC2ClientError("InvalidMaxResults", f"The value {most} for MaxResults is not between 5 and 1000")
+        if most is None and not token:
+            return original(self)
+        # A token is the id of the last rule told: a rule that goes between two pages neither hides nor repeats another.
+        rules = [rule for rule in original(self).result["SecurityGroupRules"] if rule.id > token]
+        page = sorted(rules, key=lambda rule: rule.id)[:most]
+        return ActionResult({"SecurityGroupRules": page, "NextToken": page[-1].id if len(rules) > len(page) else None})
+
+    SecurityGroups.describe_security_group_rules = describe_security_group_rules
 
 
 # ---- Elastic Load Balancing: targets ---------------------------------------------------------------------------------
@@ -424,6 +485,21 @@ def set_interface_address(wish):
     return {}
 
 
+def make_instances(wish):
+    """{"Region", "SubnetId", "Count", "Tags"?: {}}: running instances, without volumes, each with a reservation of its
+    own, so that DescribeInstances (whose pages moto counts in reservations) has pages; {"InstanceIds"}."""
+    with LOCK:
+        backend = ec2_backends[DEFAULT_ACCOUNT_ID][wish["Region"]]
+        how = {"subnet_id": wish["SubnetId"], "instance_type": "t3.micro", "is_instance_type_default": True}
+        how |= {"block_device_mappings": [], "region_name": wish["Region"]}
+        image = next(iter(backend.amis))
+        made = []
+        for _ in range(wish["Count"]):
+            tags = {"instance": dict(wish.get("Tags") or {})}
+            made += backend.run_instances(image, 1, None, [], tags=tags, **how).instances
+    return {"InstanceIds": [instance.id for instance in made]}
+
+
 def list_calls(wish):
     """{"Application"}: the calls that it has made, oldest first, as {"action", "arguments"}."""
     with LOCK:
@@ -436,6 +512,7 @@ ROUTES = {
     "/local-cloud/interface-address": set_interface_address,
     "/local-cloud/lifecycle-actions": moto_nodes.list_lifecycle_actions,
     "/local-cloud/name": name_server.set_name,
+    "/local-cloud/instances": make_instances,
     "/local-cloud/calls": list_calls,
 }
 
@@ -483,12 +560,15 @@ def main():
         patch_modify_vpc_endpoint,
         patch_delete_vpc_endpoints,
         patch_interface_filters,
+        patch_get_tags,
+        patch_authorize_ingress,
+        patch_rule_pages,
         patch_targets,
         patch_target_group_attributes,
         patch_network_load_balancers,
         moto_nodes.patch_lifecycle_hooks,
         moto_nodes.patch_terminated_instances,
-        moto_nodes.patch_security_group_rules,
+        moto_nodes.patch_revoke_ingress,
     ):
         patch()
     name_server.start(arguments.name_server_port)

@@ -7,7 +7,7 @@ from moto.autoscaling import models as scaling
 from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import EmptyResult
-from moto.ec2.exceptions import InvalidPermissionDuplicateError, InvalidSecurityGroupRuleIdNotFoundError
+from moto.ec2.exceptions import InvalidSecurityGroupRuleIdNotFoundError
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupBackend
 
@@ -26,9 +26,12 @@ def hook_of(group, transition):
 
 def begin(group, state, hook, lifecycle_state):
     state.lifecycle_state = lifecycle_state
+    # An instance has one action at a time: one that leaves while it was still coming is no longer coming.
+    WAITING[:] = [one for one in WAITING if one["EC2InstanceId"] != state.instance.id]
     WAITING.append(
         {
             "LifecycleActionToken": str(uuid.uuid4()),
+            "Region": group.autoscaling_backend.region_name,
             "AutoScalingGroupName": group.name,
             "LifecycleHookName": hook.name,
             "EC2InstanceId": state.instance.id,
@@ -38,12 +41,23 @@ def begin(group, state, hook, lifecycle_state):
     )
 
 
-def find(group_name, hook_name, token, instance_id):
+def find(region, group_name, hook_name, token, instance_id):
     for action in WAITING:
-        if action["AutoScalingGroupName"] == group_name and action["LifecycleHookName"] == hook_name:
+        of = action["Region"], action["AutoScalingGroupName"], action["LifecycleHookName"]
+        if of == (region, group_name, hook_name):
             if token == action["LifecycleActionToken"] or (not token and instance_id == action["EC2InstanceId"]):
                 return action
-    raise ValidationError(f"No active Lifecycle Action found with instance ID {instance_id}")
+    what = f"token {token}" if token else f"instance ID {instance_id}"
+    raise ValidationError(f"No active Lifecycle Action found with {what}")
+
+
+def found(response):
+    region = response.autoscaling_backend.region_name
+    return find(region, *(response._get_param(name) for name in NAMES))
+
+
+def is_leaving(state):
+    return state.lifecycle_state == "Terminating:Wait"
 
 
 def terminate_now(group, state):
@@ -66,9 +80,17 @@ def patch_lifecycle_hooks():
         hook = hook_of(self, TERMINATING)
         surplus = len(self.active_instances()) - (self.min_size if new_capacity is None else new_capacity)
         if hook and surplus > 0:
-            for state in self.active_instances()[:surplus]:
+            # "Use instance scale-in protection" (Auto Scaling user guide).
+            unprotected = [one for one in self.active_instances() if not one.protected_from_scale_in]
+            for state in unprotected[:surplus]:
                 begin(self, state, hook, "Terminating:Wait")
-        return original_capacity(self, new_capacity)
+        # moto chooses among all of the group's instances: those that leave are out of its sight meanwhile.
+        leaving = [one for one in self.instance_states if is_leaving(one)]
+        self.instance_states = [one for one in self.instance_states if not is_leaving(one)]
+        try:
+            return original_capacity(self, new_capacity)
+        finally:
+            self.instance_states = leaving + self.instance_states
 
     def replace_autoscaling_group_instances(self, *args, **kwargs):
         before = list(self.instance_states)
@@ -81,6 +103,8 @@ def patch_lifecycle_hooks():
         for group in self.autoscaling_groups.values():
             hook = hook_of(group, TERMINATING)
             for state in group.instance_states:
+                if state.instance.id == instance_id and is_leaving(state):
+                    return scaling.TerminateInstanceActivity(state.instance, group.desired_capacity)
                 if hook and state.instance.id == instance_id:
                     capacity = group.desired_capacity
                     begin(group, state, hook, "Terminating:Wait")
@@ -90,7 +114,7 @@ def patch_lifecycle_hooks():
 
     def complete_lifecycle_action(self):
         result = self._get_param("LifecycleActionResult")
-        action = find(*(self._get_param(name) for name in NAMES))
+        action = found(self)
         WAITING.remove(action)
         COMPLETED.append({**action, "LifecycleActionResult": result})
         group = self.autoscaling_backend.autoscaling_groups[action["AutoScalingGroupName"]]
@@ -102,7 +126,7 @@ def patch_lifecycle_hooks():
         return EmptyResult()
 
     def record_lifecycle_action_heartbeat(self):
-        find(*(self._get_param(name) for name in NAMES))["Heartbeats"] += 1
+        found(self)["Heartbeats"] += 1
         return EmptyResult()
 
     scaling.FakeAutoScalingGroup.active_instances = active_instances
@@ -125,25 +149,15 @@ def patch_terminated_instances():
         answer = original(self)
         for interface in self.nics.values():
             interface.private_ip_address = None
+            interface.private_ip_addresses = []
         return answer
 
     Instance.terminate = terminate
 
 
-def patch_security_group_rules():
-    """A refused request adds no rule (EC2 API reference, AuthorizeSecurityGroupIngress); moto adds those before the bad one.
-    A rule id that does not exist is InvalidSecurityGroupRuleId.NotFound (EC2 API reference, "Error codes")."""
-    original_authorize = SecurityGroupBackend.authorize_security_group_ingress
-    original_revoke = SecurityGroupBackend.revoke_security_group_ingress
-
-    def authorize_security_group_ingress(self, group_name_or_id, *args, **kwargs):
-        group = self.get_security_group_by_name_or_id(group_name_or_id, kwargs.get("vpc_id"))
-        before = list(group.ingress_rules) if group else []
-        try:
-            return original_authorize(self, group_name_or_id, *args, **kwargs)
-        except InvalidPermissionDuplicateError:
-            group.ingress_rules = before
-            raise
+def patch_revoke_ingress():
+    """A rule id that does not exist is InvalidSecurityGroupRuleId.NotFound (EC2 API reference, "Error codes")."""
+    original = SecurityGroupBackend.revoke_security_group_ingress
 
     def revoke_security_group_ingress(self, group_name_or_id, *args, **kwargs):
         group = self.get_security_group_by_name_or_id(group_name_or_id, kwargs.get("vpc_id"))
@@ -151,13 +165,13 @@ def patch_security_group_rules():
         for rule_id in kwargs.get("security_rule_ids") or []:
             if rule_id not in known:
                 raise InvalidSecurityGroupRuleIdNotFoundError(rule_id)
-        return original_revoke(self, group_name_or_id, *args, **kwargs)
+        return original(self, group_name_or_id, *args, **kwargs)
 
-    SecurityGroupBackend.authorize_security_group_ingress = authorize_security_group_ingress
     SecurityGroupBackend.revoke_security_group_ingress = revoke_security_group_ingress
 
 
 def list_lifecycle_actions(wish):
-    """{"AutoScalingGroupName"}: its actions that wait and those that were completed."""
-    of_group = lambda actions: [one for one in actions if one["AutoScalingGroupName"] == wish["AutoScalingGroupName"]]
+    """{"AutoScalingGroupName", "Region"?}: its actions that wait and those that were completed."""
+    names = [name for name in ("AutoScalingGroupName", "Region") if name in wish]
+    of_group = lambda actions: [one for one in actions if all(one[name] == wish[name] for name in names)]
     return {"waiting": of_group(WAITING), "completed": of_group(COMPLETED)}

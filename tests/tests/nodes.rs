@@ -1,5 +1,5 @@
-//! Nodes that come and go, through the deployed function on the local cloud: they drain before AWS takes them, a burst of
-//! them is little work, and a thousand of them are no problem.
+//! Nodes that come and go, through the deployed function on the local cloud: they drain before AWS takes them, and a burst of
+//! them is little work.
 
 use anyhow::{Context, Result};
 use aws_sdk_elasticloadbalancingv2::types::TargetTypeEnum;
@@ -127,45 +127,6 @@ async fn a_launching_node_is_let_into_service_when_its_target_is_healthy() -> Re
     world.cloud.set_health(&world.group, node, None).await?;
     let in_service = async || Ok(world.fleet.in_service().await?.contains(node));
     world.cloud.until("the node is in service", EVENT_SECONDS_MAX, in_service).await
-}
-
-#[tokio::test]
-async fn a_target_group_of_a_thousand_targets_is_filled_in_five_calls_and_a_burst_of_a_thousand_events_is_one_look()
--> Result<()> {
-    let world = World::build("thousand", 0, 300).await?;
-    let answer = world.cloud.invoke({
-        let spec = spec(world.fleet.source(), to_group(&world.group));
-        json!({"command": "apply", "name": "thousand", "spec": spec})
-    });
-    assert_eq!(answer.await?.unwrap_err().error_type, "Blocked", "a cluster without nodes is no source to rely on");
-    world.fleet.scale(1_000).await?;
-    let nodes = world.fleet.in_service().await?;
-    assert_eq!(nodes.len(), 1_000);
-
-    let about = |call: &(String, String)| {
-        call.1.contains(&world.group) || call.0 == "DescribeInstances" && call.1.contains("/thousand")
-    };
-    let calls = async || -> Result<Vec<String>> {
-        Ok(world.cloud.calls().await?.into_iter().filter(about).map(|(action, _)| action).collect())
-    };
-    let before = calls().await?.len();
-    let records: Vec<Value> = nodes
-        .iter()
-        .enumerate()
-        .map(|(n, node)| {
-            let event = event("node-running", &[("i-0a1b2c3d4e5f67890", node)])?;
-            Ok(json!({"messageId": n.to_string(), "eventSource": "aws:sqs", "body": event.to_string()}))
-        })
-        .collect::<Result<_>>()?;
-    let answer = world.cloud.command(json!({"Records": records})).await?;
-    assert_eq!(answer, json!({"batchItemFailures": []}));
-    assert_eq!(world.scene.registered(&world.group).await?, nodes);
-    let made = calls().await?.split_off(before);
-    let count = |action: &str| made.iter().filter(|one| *one == action).count();
-    assert_eq!(count("DescribeInstances"), 1, "{made:?}");
-    assert_eq!(count("DescribeTargetHealth"), 1, "{made:?}");
-    assert_eq!(count("RegisterTargets"), 5, "{made:?}");
-    Ok(())
 }
 
 #[tokio::test]

@@ -211,6 +211,51 @@ fn a_cluster_that_is_scaled_to_nothing_is_let_go() {
 }
 
 #[test]
+fn a_hook_waits_for_every_binding_that_has_the_node() {
+    let mut play = Play::new(TargetType::Instance, 3);
+    let (first, node) = (play.group.clone(), play.nodes[0].clone());
+    let second = play.sim.0.state().add_group_of(TargetType::Ip, "vpc-1");
+    play.group = second.clone();
+    play.apply("pets-too", json!({}));
+    play.sim.advance(120);
+    let event = play.terminate(&node);
+    play.sim.batch(&[event]).unwrap();
+    // The second group forgets its target sooner than the first.
+    play.sim.0.state().deregistration_delay_seconds = 0;
+    let ip = TargetId::ip(play.sim.0.state().instances[&node].ipv4.unwrap().into(), 443.try_into().unwrap());
+    let drains =
+        |group: &TargetGroupArn, id: &str| play.sim.0.state().targets(group).iter().any(|(target, _)| target.id == id);
+    assert!(drains(&first, node.as_str()) && drains(&second, &ip.id));
+    while play.waits(&node) {
+        play.sim.deliver(0);
+        let done = !play.waits(&node);
+        assert!(!done || !drains(&first, node.as_str()) && !drains(&second, &ip.id), "let go while it drained");
+    }
+    assert_eq!(play.sim.0.take_calls().iter().filter(|call| **call == "CompleteLifecycleAction").count(), 1);
+}
+
+#[test]
+fn a_node_that_goes_to_the_warm_pool_may_come_back() {
+    let mut play = Play::new(TargetType::Instance, 3);
+    let node = play.nodes[0].clone();
+    let mut event = play.terminate(&node);
+    event["detail"]["Destination"] = json!("WarmPool");
+    play.sim.batch(&[event]).unwrap();
+    assert_eq!(play.health(&node), Some(Health::Draining));
+    while play.waits(&node) {
+        play.sim.deliver(0);
+    }
+    // The model has terminated it; the real one sleeps in the pool, and is called back.
+    {
+        let mut state = play.sim.0.state();
+        state.instances.get_mut(&node).unwrap().state = InstanceState::Running;
+        state.scaling_groups.get_mut("asg").unwrap().insert(node.clone(), "InService".into());
+    }
+    play.sim.batch(&[state_changed(&node)]).unwrap();
+    assert_eq!(play.health(&node), Some(Health::Initial));
+}
+
+#[test]
 fn a_hook_never_hangs_on_a_sink_or_a_binding_that_is_gone() {
     // The target group goes while the node drains.
     let mut play = Play::new(TargetType::Instance, 3);

@@ -228,6 +228,8 @@ fn look_at(word: &str) -> Option<Look> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn event(source: &str, detail_type: &str, detail: Value) -> EventBridgeEvent {
@@ -412,6 +414,61 @@ mod tests {
             ),
         ] {
             assert_eq!(looks(&event), expected);
+        }
+    }
+
+    /// JSON of any shape, made of the words that events are made of.
+    fn json_of_any_shape() -> impl Strategy<Value = Value> {
+        const WORDS: &[&str] = &[
+            "instance-id",
+            "EC2InstanceId",
+            "LifecycleTransition",
+            "affectedEntities",
+            "entityValue",
+            "eventName",
+            "CreateTags",
+            "requestParameters",
+            "resourcesSet",
+            "i-1a2b3c4d",
+            "startTime",
+            "service",
+            "EC2",
+            "",
+            "eventTypeCategory",
+            "scheduledChange",
+            "bindingId",
+            "\u{0}",
+            "net/",
+            "9999-99-99",
+        ];
+        let word = (0..WORDS.len()).prop_map(|n| WORDS[n].to_owned());
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(|n| json!(n)),
+            word.clone().prop_map(Value::String),
+        ];
+        leaf.prop_recursive(4, 32, 4, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                proptest::collection::btree_map(word.clone(), inner, 0..4).prop_map(|map| json!(map)),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_event_of_whatever_shape_does_harm(
+            source in prop_oneof![Just("aws.ec2"), Just("aws.health"), Just("aws.autoscaling"), Just("foregate"), Just("")],
+            kind in prop_oneof![
+                Just(CLOUDTRAIL), Just(RECHECK), Just("AWS Health Event"), Just("EC2 Instance Rebalance Recommendation"),
+                Just("EC2 Instance-terminate Lifecycle Action"), Just(""),
+            ],
+            detail in json_of_any_shape(),
+        ) {
+            for (node, _) in read(&event(source, kind, detail), NOW).notices {
+                prop_assert!(node.as_str().starts_with("i-"));
+            }
         }
     }
 }
