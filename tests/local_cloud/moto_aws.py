@@ -20,10 +20,11 @@ import moto_nodes
 import name_server
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import EC2ClientError, InvalidParameterValueError
+from moto.ec2.exceptions import EC2ClientError, InvalidInstanceIdError, InvalidParameterValueError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
@@ -182,16 +183,30 @@ def patch_interface_filters():
 # ---- EC2: requests about security group rules ------------------------------------------------------------------------
 
 
-def patch_get_tags():
-    """moto looks through the tags of all resources for those of one, which takes a minute with 3,000 instances. The answer
-    stays the same."""
+def patch_look_ups():
+    """moto looks through all tags for those of one resource, and through all instances for one, which takes minutes with
+    thousands of them. The answers stay the same."""
 
     def get_tags(self):
         tags = dict(self.ec2_backend.tags.get(self.id) or {})
         kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(self.id), "") if self.id else ""
         return [{"resource_id": self.id, "key": k, "value": v, "resource_type": kind} for k, v in tags.items()]
 
+    def get_instance_by_id(self, instance_id):
+        known = self.__dict__.setdefault("instances_by_id", {})
+        if instance_id not in known:
+            known.update((instance.id, instance) for instance in self.all_instances())
+        return known.get(instance_id)
+
+    def get_instance(self, instance_id):
+        instance = self.get_instance_by_id(instance_id)
+        if instance is None:
+            raise InvalidInstanceIdError(instance_id)
+        return instance
+
     TaggedEC2Resource.get_tags = get_tags
+    InstanceBackend.get_instance_by_id = get_instance_by_id
+    InstanceBackend.get_instance = get_instance
 
 
 def patch_authorize_ingress():
@@ -560,7 +575,7 @@ def main():
         patch_modify_vpc_endpoint,
         patch_delete_vpc_endpoints,
         patch_interface_filters,
-        patch_get_tags,
+        patch_look_ups,
         patch_authorize_ingress,
         patch_rule_pages,
         patch_targets,
