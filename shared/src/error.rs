@@ -41,6 +41,15 @@ impl ErrorType {
     }
 }
 
+impl ErrorType {
+    /// The type of this name; `Upstream` for what is none of the seven.
+    pub fn of(name: &str) -> Self {
+        use ErrorType::*;
+        let all = [InvalidInput, Forbidden, Conflict, NotFound, LimitExceeded, Blocked, Upstream];
+        all.into_iter().find(|one| one.as_str() == name).unwrap_or(Upstream)
+    }
+}
+
 impl fmt::Display for ErrorType {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.as_str())

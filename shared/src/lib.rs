@@ -5,11 +5,12 @@
 //! 1. [`entry`] starts a function and hands it an invocation; [`identity`] says who calls.
 //! 2. [`trigger`] tells by its shape what the payload is; [`custom_resource`] speaks CloudFormation's protocol.
 //! 3. [`fields`] and [`types`] read what a user wrote into types that can't hold nonsense.
-//! 4. [`registry`] keeps records, [`lease`] keeps two workers from one thing.
-//! 5. [`aws`] is the few calls that Foregate makes, and a model of them.
-//! 6. [`error`] and [`telemetry`] are what leaves: the answer's error, log lines, metrics.
+//! 4. [`front_door`] is the words that `tenants`, `routes` and `publisher` share; [`origin`] is who asked for something.
+//! 5. [`registry`] keeps records, [`lease`] keeps two workers from one thing.
+//! 6. [`aws`] is the few calls that Foregate makes, and a model of them.
+//! 7. [`error`] and [`telemetry`] are what leaves: the answer's error, log lines, metrics.
 //!
-//! Nothing here knows a function or its domain.
+//! Nothing here knows a function.
 
 #![warn(missing_docs)]
 
@@ -18,9 +19,13 @@ pub mod custom_resource;
 pub mod entry;
 pub mod error;
 pub mod fields;
+pub mod front_door;
 pub mod identity;
 pub mod lease;
+pub mod origin;
 pub mod registry;
 pub mod telemetry;
 pub mod trigger;
 pub mod types;
+
+pub(crate) use types::checked_string;

@@ -27,7 +27,7 @@ impl Malformed {
 macro_rules! checked_string {
     ($(#[$doc:meta])* $name:ident, $wanted:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -38,17 +38,17 @@ macro_rules! checked_string {
             }
         }
 
-        impl FromStr for $name {
-            type Err = Malformed;
-            fn from_str(given: &str) -> Result<Self, Malformed> {
+        impl std::str::FromStr for $name {
+            type Err = $crate::types::Malformed;
+            fn from_str(given: &str) -> Result<Self, $crate::types::Malformed> {
                 let check: fn(&str) -> bool = $check;
-                if check(given) { Ok(Self(given.to_owned())) } else { Err(Malformed::new(given, $wanted)) }
+                if check(given) { Ok(Self(given.to_owned())) } else { Err($crate::types::Malformed::new(given, $wanted)) }
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = Malformed;
-            fn try_from(given: String) -> Result<Self, Malformed> {
+            type Error = $crate::types::Malformed;
+            fn try_from(given: String) -> Result<Self, $crate::types::Malformed> {
                 given.parse()
             }
         }
@@ -59,13 +59,14 @@ macro_rules! checked_string {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 out.write_str(&self.0)
             }
         }
     };
 }
+pub(crate) use checked_string;
 
 /// `PREFIX-` and 8 or 17 hexadecimal digits, as EC2 makes its ids.
 fn is_ec2_id(prefix: &str, given: &str) -> bool {
@@ -79,6 +80,13 @@ checked_string!(
     AccountId,
     "an AWS account id of 12 digits",
     |s| s.len() == 12 && s.bytes().all(|b| b.is_ascii_digit())
+);
+
+checked_string!(
+    /// A REST API's id. It becomes part of a host's name.
+    RestApiId,
+    "a REST API's id such as a1b2c3d4e5",
+    |s| (1..=32).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 );
 
 checked_string!(

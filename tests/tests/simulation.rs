@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use bindings::doors;
 use bindings::entry::Entry;
-use bindings::intake::{self, Stamp};
+use bindings::intake;
 use bindings::reconcile::{self, Looked, Patience, Shift};
-use bindings::record::{Binding, Ledger, Origin, Status};
+use bindings::record::{Binding, KIND, Ledger, Status};
 use bindings::report::Outcome;
 use bindings::world::World;
 use futures::FutureExt;
@@ -20,6 +20,7 @@ use shared::entry::Invocation;
 use shared::error::{Error, ErrorType};
 use shared::identity::Caller;
 use shared::lease::Leased;
+use shared::origin::{Origin, Stamp};
 use shared::trigger::{CommandItem, Terraform, TerraformAction};
 use shared::types::{Health, Port, TargetGroupArn, TargetId, VpcEndpointId};
 use tests::sim::{LEASE_SECONDS, Sim};
@@ -56,7 +57,7 @@ impl Play {
     }
 
     fn id(&self) -> String {
-        self.origin().binding_id(self.group.as_str())
+        self.origin().id(KIND, self.group.as_str())
     }
 
     fn shift(&mut self) -> Shift {

@@ -5,14 +5,15 @@
 use std::collections::BTreeSet;
 
 use bindings::entry::Entry;
-use bindings::intake::{self, Stamp};
-use bindings::record::{Binding, Origin, Status};
+use bindings::intake;
+use bindings::record::{Binding, KIND, Status};
 use bindings::world::World;
 use futures::FutureExt;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared::aws::model::{Fault, Model};
 use shared::aws::{Cause, InstanceState, LifecycleAction, TargetType};
+use shared::origin::{Origin, Stamp};
 use shared::types::{Health, InstanceId, TargetGroupArn, TargetId};
 use tests::sim::Sim;
 

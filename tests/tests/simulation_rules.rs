@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use bindings::intake::{self, Stamp};
+use bindings::intake;
 use bindings::reconcile::{self, Looked, Patience};
-use bindings::record::{Origin, Status};
+use bindings::record::{KIND, Status};
 use bindings::report::Outcome;
 use futures::FutureExt;
 use ipnet::Ipv4Net;
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use shared::aws::model::{Fault, Model};
 use shared::aws::{AwsError, Cause};
 use shared::error::{Error, ErrorType};
+use shared::origin::{Origin, Stamp};
 use shared::types::{HostName, PortRange, SecurityGroupId};
 use tests::sim::{LEASE_SECONDS, Sim};
 
@@ -73,7 +74,7 @@ impl Play {
             intake::apply(&self.sim, &self.sim.shift(), wanted, Stamp::default()).await
         };
         let applied = work.now_or_never()?;
-        self.binding = Origin::Command { name: "db".into() }.binding_id(&format!("{}:{}", self.group, ports()));
+        self.binding = Origin::Command { name: "db".into() }.id(KIND, &format!("{}:{}", self.group, ports()));
         Some(applied)
     }
 

@@ -3,24 +3,16 @@
 
 use serde_json::Value;
 use shared::error::Error;
+use shared::origin::{Origin, Requests, Stamp};
 use shared::registry::{self, Record, Registry};
 use shared::types::AccountId;
 
 use crate::observe::{self, Memory};
 use crate::reconcile::{Bench, Shift, is_alive};
-use crate::record::{Binding, BindingId, Origin, Requests, Status};
+use crate::record::{Binding, BindingId, KIND, Status};
 use crate::report::Outcome;
 use crate::spec::BindingSpec;
 use crate::world::World;
-
-/// One request about a binding: what tells it from others, so that a late one can't undo a later one.
-#[derive(Clone, Debug, Default)]
-pub struct Stamp {
-    /// Tells the request from others.
-    pub fingerprint: String,
-    /// When it was signed, where that is known.
-    pub signed_at_seconds: Option<u64>,
-}
 
 /// A binding as it is asked for, checked against AWS: nothing was written yet.
 pub async fn check<W: World>(world: &W, account: &AccountId, origin: Origin, spec: Value) -> Result<Binding, Error> {
@@ -30,7 +22,7 @@ pub async fn check<W: World>(world: &W, account: &AccountId, origin: Origin, spe
     if let Some(error) = source.unusable {
         return Err(error);
     }
-    let id = origin.binding_id(&spec.sink.identity());
+    let id = origin.id(KIND, &spec.sink.identity());
     Ok(Binding {
         id,
         origin,
@@ -74,13 +66,13 @@ async fn store<W: World>(bench: &Bench<'_, W>, wanted: Binding, stamp: Stamp) ->
         record.value.interfaces = interfaces;
         record.value.requests = requests;
     }
-    record.value.requests.note(stamp.fingerprint, stamp.signed_at_seconds);
+    record.value.requests.note(stamp);
     bench.store(&mut record).await?;
     Ok(record)
 }
 
 fn refuse_late(stored: &Binding, stamp: &Stamp) -> Result<(), Error> {
-    match stored.requests.supersede(&stamp.fingerprint, stamp.signed_at_seconds) {
+    match stored.requests.supersede(&stamp) {
         false => Ok(()),
         true => Err(Error::conflict(format!(
             "this request is older than the last one that {} has seen, and was left undone",
@@ -123,18 +115,18 @@ async fn retire<W: World>(
         return Ok(None);
     };
     // A late Delete of what was made again since is done already.
-    if record.value.requests.supersede(&stamp.fingerprint, stamp.signed_at_seconds) {
+    if record.value.requests.supersede(&stamp) {
         return Ok(None);
     }
     record.value.status = Status::Retiring;
-    record.value.requests.note(stamp.fingerprint, stamp.signed_at_seconds);
+    record.value.requests.note(stamp);
     bench.store(&mut record).await?;
     Ok(Some(record))
 }
 
 /// All bindings of one origin, on whichever sink.
 pub async fn of_origin<W: World>(world: &W, origin: &Origin) -> Result<Vec<Binding>, Error> {
-    list(world, &origin.id_prefix()).await
+    list(world, &origin.id_prefix(KIND)).await
 }
 
 /// All bindings whose id begins like this.

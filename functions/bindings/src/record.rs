@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use shared::aws::ItemKey;
+use shared::origin::{Origin, Requests};
 use shared::registry::{self, Record};
 use shared::types::{InstanceId, InterfaceId, Malformed, Port};
 
@@ -18,59 +18,8 @@ use crate::spec::BindingSpec;
 /// A binding's id, which is also its `PhysicalResourceId`: `binding-ORIGIN-SINK`, each part a hash.
 pub type BindingId = String;
 
-/// Who asked for a binding. Two requests of one origin are about one binding, as long as its sink stays the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Origin {
-    /// A resource of a stack.
-    Stack {
-        /// The stack's ARN.
-        stack_id: String,
-        /// The resource in it.
-        logical_resource_id: String,
-    },
-    /// A command; the name is the operator's.
-    Command {
-        /// The name.
-        name: String,
-    },
-    /// A resource of Terraform's.
-    Terraform {
-        /// Its `name`, or its sink's identity where it has none.
-        name: String,
-    },
-}
-
-impl Origin {
-    /// What the ids of all this origin's bindings begin with.
-    pub fn id_prefix(&self) -> String {
-        let origin = match self {
-            Self::Stack { stack_id, logical_resource_id } => format!("stack\n{stack_id}\n{logical_resource_id}"),
-            Self::Command { name } => format!("command\n{name}"),
-            Self::Terraform { name } => format!("terraform\n{name}"),
-        };
-        format!("binding-{}-", &hash(&origin)[..20])
-    }
-
-    /// The id of this origin's binding for a sink.
-    pub fn binding_id(&self, sink_identity: &str) -> BindingId {
-        format!("{}{}", self.id_prefix(), &hash(sink_identity)[..12])
-    }
-
-    /// The name that `list` shows: the operator's own, or `STACK/LOGICAL-ID`.
-    pub fn name(&self) -> String {
-        match self {
-            Self::Stack { stack_id, logical_resource_id } => {
-                let stack = stack_id.split('/').nth(1).unwrap_or(stack_id);
-                format!("{stack}/{logical_resource_id}")
-            }
-            Self::Command { name } | Self::Terraform { name } => name.clone(),
-        }
-    }
-}
-
-fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
-}
+/// What the ids of bindings begin with.
+pub const KIND: &str = "binding";
 
 /// How a binding stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,41 +121,6 @@ pub enum Takes {
     Ipv6,
     /// Instance ids.
     Instances,
-}
-
-/// The requests of CloudFormation's that a binding has seen. They come twice, late and out of order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requests {
-    /// When the newest was signed, in seconds since the epoch, where its URL says so.
-    pub newest_seconds: Option<u64>,
-    /// The newest ones' fingerprints, oldest first.
-    pub fingerprints: Vec<String>,
-}
-
-/// Lambda repeats a request twice and CloudFormation has one operation per resource under way: this many is plenty.
-const FINGERPRINTS_MAX: usize = 16;
-
-impl Requests {
-    /// Whether a request was overtaken by one that was made after it: by the dates, or, where a date is missing,
-    /// because it was seen before another one came. (AWS reuses a request's id when a deployment is retried, so that
-    /// having been seen says little where the dates say more.)
-    pub fn supersede(&self, fingerprint: &str, signed_at_seconds: Option<u64>) -> bool {
-        if let (Some(this), Some(newest)) = (signed_at_seconds, self.newest_seconds) {
-            return this < newest;
-        }
-        let seen = self.fingerprints.iter().rposition(|seen| seen == fingerprint);
-        seen.is_some_and(|position| position + 1 < self.fingerprints.len())
-    }
-
-    /// Notes a request as the newest.
-    pub fn note(&mut self, fingerprint: String, signed_at_seconds: Option<u64>) {
-        self.newest_seconds = self.newest_seconds.max(signed_at_seconds);
-        if self.fingerprints.last() != Some(&fingerprint) {
-            self.fingerprints.push(fingerprint);
-        }
-        let surplus = self.fingerprints.len().saturating_sub(FINGERPRINTS_MAX);
-        self.fingerprints.drain(..surplus);
-    }
 }
 
 /// Who owns what of a sink, and when it is to be looked at again.
@@ -312,31 +226,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_changes_with_the_sink_and_never_with_the_source() {
-        let origin = Origin::Command { name: "pets".into() };
-        assert_eq!(origin.binding_id("arn:1"), origin.binding_id("arn:1"));
-        assert_ne!(origin.binding_id("arn:1"), origin.binding_id("arn:2"));
-        assert!(origin.binding_id("arn:1").starts_with(&origin.id_prefix()));
-        assert_ne!(origin.id_prefix(), Origin::Terraform { name: "pets".into() }.id_prefix());
-    }
-
-    #[test]
-    fn a_late_request_is_recognised_by_its_date_or_by_having_been_overtaken() {
-        let mut requests = Requests::default();
-        requests.note("create".into(), Some(100));
-        assert!(!requests.supersede("create", Some(100)), "a repeated request is not a late one");
-        requests.note("delete".into(), Some(200));
-        assert!(requests.supersede("create", Some(100)));
-        assert!(requests.supersede("create", None), "without a date, its fingerprint gives it away");
-        assert!(requests.supersede("update", Some(150)), "never seen, but signed before the delete");
-        assert!(!requests.supersede("create", Some(300)), "the same again, made later, is a new request");
-        for n in 0..100 {
-            requests.note(format!("{n}"), None);
-        }
-        assert_eq!(requests.fingerprints.len(), FINGERPRINTS_MAX);
-    }
-
-    #[test]
     fn a_target_has_as_many_owners_as_bindings_that_want_it() {
         let target: Entry = "10.0.0.1:443".parse().unwrap();
         let since = Moment { round: 1, seconds: 1 };
@@ -354,7 +243,7 @@ mod tests {
     #[test]
     fn the_ledger_of_the_largest_sink_fits_into_one_item() {
         let mut ledger = Ledger { rounds: 1_000, ..Ledger::default() };
-        let binding = Origin::Command { name: "pets".into() }.binding_id("sink");
+        let binding = Origin::Command { name: "pets".into() }.id(KIND, "sink");
         for n in 0..3_000_u32 {
             let since = Moment { round: 1_000, seconds: 1_800_000_000 };
             let node = "i-0a1b2c3d4e5f67890".parse().ok();

@@ -72,8 +72,9 @@ fn entry_of(binding: &Binding, member: &Member) -> Option<Entry> {
 mod tests {
     use super::*;
     use crate::plan::Answer;
-    use crate::record::{Moment, Origin, Requests, SinkFacts, Status};
+    use crate::record::{Moment, SinkFacts, Status};
     use crate::spec::BindingSpec;
+    use shared::origin::{Origin, Requests};
 
     fn binding(takes: Takes) -> Binding {
         let arn = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/0123456789abcdef";

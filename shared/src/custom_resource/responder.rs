@@ -8,6 +8,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 
+use super::answer::{self, Outcome};
+use super::later::Later;
 use super::request::Envelope;
 use super::response_url::AllowedHosts;
 use crate::error::Error;
@@ -54,6 +56,14 @@ impl Responder {
     /// Names the log group to those who read a failure.
     pub fn logging_to(self, group: &str) -> Self {
         Self { log: format!("log group {group}"), ..self }
+    }
+
+    /// Answers a request whose answer was put off, within `limit`.
+    pub async fn answer(&self, later: &Later, result: Result<Outcome, Error>, limit: Duration) -> Result<(), Error> {
+        let envelope = later.envelope()?;
+        let body = result.and_then(|outcome| answer::success(&envelope, &outcome));
+        let body = body.unwrap_or_else(|error| answer::failure(&envelope, &later.physical_id, &error, &self.log));
+        self.deliver(&envelope, body, limit).await
     }
 
     /// Whether an answer to this request could go anywhere; asked before any work begins.

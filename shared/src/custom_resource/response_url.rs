@@ -4,18 +4,24 @@
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::error::Error;
 
-/// A pre-signed URL. Whoever has it can answer the request, so it never shows.
-#[derive(Clone, PartialEq, Eq)]
+/// A pre-signed URL. Whoever has it can answer the request, so it never shows; it is serialised for the registry alone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct ResponseUrl(String);
 
 impl ResponseUrl {
     /// Takes the URL as it came; [`ResponseUrl::check`] says whether it may be contacted.
     pub fn new(url: impl Into<String>) -> Self {
         Self(url.into())
+    }
+
+    pub(super) fn expose(&self) -> &str {
+        &self.0
     }
 
     /// When the URL was signed (`X-Amz-Date`), in seconds since the epoch.

@@ -1,5 +1,5 @@
 //! A function's work with the protocol around it: whatever the work does (succeeds, fails, panics, takes too long),
-//! CloudFormation gets exactly one answer.
+//! CloudFormation gets exactly one answer, now or, if the work has kept what that needs, later.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::answer::{self, Outcome};
+use super::answer;
+use super::later::Reply;
 use super::request::{Envelope, Request};
 use super::responder::{ATTEMPT_SECONDS_MAX, Responder};
 use crate::error::Error;
@@ -29,7 +30,7 @@ const LAMBDA_SECONDS_MAX: u64 = 900;
 /// `account` is whom AWS vouches for, `remaining` the time until Lambda ends the function, `physical_id` gives a new
 /// resource its id. An error means that no answer could be delivered, so that Lambda has to repeat the request; a
 /// failed piece of work is an answer like any other.
-pub async fn serve<W, F>(
+pub async fn serve<W, F, R>(
     responder: &Responder,
     event: Value,
     account: &AccountId,
@@ -39,7 +40,8 @@ pub async fn serve<W, F>(
 ) -> Result<(), Error>
 where
     W: FnOnce(Request) -> F,
-    F: Future<Output = Result<Outcome, Error>> + Send + 'static,
+    F: Future<Output = Result<R, Error>> + Send + 'static,
+    R: Into<Reply> + Send + 'static,
 {
     let remaining = remaining.min(Duration::from_secs(LAMBDA_SECONDS_MAX));
     let deadline = Instant::now() + remaining;
@@ -51,7 +53,11 @@ where
         Ok(request) => run(work, request, remaining - kept_back(remaining), &responder.log).await,
         Err(error) => Err(error),
     };
-    let body = result.and_then(|outcome| answer::success(&envelope, &outcome));
+    let body = match result.map(Into::into) {
+        Ok(Reply::Later) => return Ok(()),
+        Ok(Reply::Now(outcome)) => answer::success(&envelope, &outcome),
+        Err(error) => Err(error),
+    };
     note(&envelope, &body);
     let body = body.unwrap_or_else(|error| answer::failure(&envelope, &id, &error, &responder.log));
     // One attempt is made even when time seems to be up: clocks differ, and an answer that is late is better than none.
@@ -82,10 +88,11 @@ fn id_of(envelope: &Envelope, request: Option<&Request>, physical_id: impl Fn(&R
 }
 
 /// Runs the work in a task of its own: a panic or a lack of time ends the task, not the answer.
-async fn run<W, F>(work: W, request: Request, limit: Duration, log: &str) -> Result<Outcome, Error>
+async fn run<W, F, R>(work: W, request: Request, limit: Duration, log: &str) -> Result<R, Error>
 where
     W: FnOnce(Request) -> F,
-    F: Future<Output = Result<Outcome, Error>> + Send + 'static,
+    F: Future<Output = Result<R, Error>> + Send + 'static,
+    R: Send + 'static,
 {
     let internal = || Error::upstream(format!("internal error of Foregate: {log} has the details; please report it"));
     let task = tokio::spawn(caught(|| work(request)).ok_or_else(internal)?.in_current_span());

@@ -4,13 +4,14 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use shared::entry::Invocation;
 use shared::error::Error;
+use shared::origin::Origin;
 use shared::trigger::{Command, CommandItem};
 
 use super::{apply_alone, check_name, shift, stamp};
 use crate::intake;
 use crate::observe;
 use crate::reconcile::{self, Looked, Patience, Shift};
-use crate::record::{Binding, Ledger, Origin, Status};
+use crate::record::{Binding, Ledger, Status};
 use crate::report;
 use crate::want::want;
 use crate::world::World;

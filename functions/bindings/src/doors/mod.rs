@@ -9,12 +9,13 @@ pub use command::command;
 use serde_json::Value;
 use shared::entry::Invocation;
 use shared::error::Error;
+use shared::origin::{Origin, Stamp};
 pub use stack::{custom_resource, physical_id};
 pub use terraform::terraform;
 
-use crate::intake::{self, Stamp};
+use crate::intake;
 use crate::reconcile::Shift;
-use crate::record::{BindingId, Origin};
+use crate::record::BindingId;
 use crate::report;
 use crate::world::World;
 

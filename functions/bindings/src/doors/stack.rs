@@ -4,10 +4,11 @@ use serde_json::{Map, Value};
 use shared::custom_resource::{Kind, Outcome as Answered, Request};
 use shared::entry::Invocation;
 use shared::error::Error;
+use shared::origin::{Origin, Stamp};
 
 use super::{delete_all, shift};
-use crate::intake::{self, Stamp};
-use crate::record::Origin;
+use crate::intake;
+use crate::record::KIND;
 use crate::report;
 use crate::world::World;
 
@@ -15,7 +16,7 @@ use crate::world::World;
 /// the id then only names the resource.
 pub fn physical_id(request: &Request) -> String {
     let sink = crate::spec::BindingSpec::parse(request.properties.clone()).map(|spec| spec.sink.identity());
-    origin_of(request).binding_id(sink.as_deref().unwrap_or("unreadable"))
+    origin_of(request).id(KIND, sink.as_deref().unwrap_or("unreadable"))
 }
 
 fn origin_of(request: &Request) -> Origin {
@@ -53,7 +54,7 @@ pub async fn custom_resource<W: World>(
 /// the resource's.
 async fn deleted_ids<W: World>(world: &W, request: &Request, physical_id: &str) -> Result<Vec<String>, Error> {
     let origin = origin_of(request);
-    if physical_id.starts_with(&origin.id_prefix()) {
+    if physical_id.starts_with(&origin.id_prefix(KIND)) {
         return Ok(vec![physical_id.to_owned()]);
     }
     Ok(intake::of_origin(world, &origin).await?.into_iter().map(|binding| binding.id).collect())

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 use shared::entry::Invocation;
 use shared::error::Error;
+use shared::origin::Origin;
 use shared::trigger::{CommandItem, Terraform, TerraformAction};
 
 use super::{apply_alone, check_name, delete_all, shift, stamp};
 use crate::intake;
 use crate::reconcile::Shift;
-use crate::record::{Origin, Status};
+use crate::record::Status;
 use crate::world::World;
 
 /// A resource of Terraform's. Where it has no name, its sink is its name.

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::custom_resource::Outcome;
 use crate::custom_resource::response_url::AllowedHosts;
 use crate::error::ErrorType;
 
@@ -228,7 +229,7 @@ async fn a_panic_before_the_work_or_in_its_id_is_answered() {
     let id = |_: &Request| "binding-1".to_owned();
     serve(&responder, bucket.event(), &account, PLENTY, id, panics).await.unwrap();
     let id = |_: &Request| panic!("a bug");
-    let work = |_| async { Err(Error::conflict("taken")) };
+    let work = |_| async { Err::<Outcome, _>(Error::conflict("taken")) };
     serve(&responder, bucket.event(), &account, PLENTY, id, work).await.unwrap();
     let answers = bucket.answers();
     assert_eq!((&answers[0]["Status"], &answers[0]["PhysicalResourceId"]), (&json!("FAILED"), &json!("binding-1")));

@@ -1,0 +1,152 @@
+//! Who has which path: the claims below one first segment, and whether another route would be in somebody's way.
+//!
+//! Two paths whose requests never coincide are in nobody's way, and such requests begin with the same segment or with a
+//! variable. A path that begins with a variable (or is the root) only the platform's operators may have: it is a fallback,
+//! which every team's own paths come before, so it is held against its like and against nobody else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Methods, RoutePath};
+use crate::error::Error;
+use crate::types::AccountId;
+
+/// A route's claim on its path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Whose it is.
+    pub owner: AccountId,
+    /// What the owner calls the route.
+    pub name: String,
+    /// The path, as the owner wrote it.
+    pub path: RoutePath,
+    /// The methods.
+    pub methods: Methods,
+}
+
+impl Claim {
+    /// Why this claim keeps `other` from being made, if it does.
+    ///
+    /// Among routes of one owner only the very same place is taken. Between owners it is every request that could be
+    /// meant by both: a specific path beside a greedy one would take the other's traffic, whatever its methods, because
+    /// API Gateway chooses the path first.
+    fn obstructs(&self, other: &Claim) -> Option<&'static str> {
+        let is_same_path = self.path.canonical() == other.path.canonical();
+        let is_same_owner = self.owner == other.owner;
+        match (is_same_path, is_same_owner) {
+            (true, true) if self.methods.share_one_with(&other.methods) => Some("it is the same method and path"),
+            (true, false) if self.methods.overlap(&other.methods) => Some("it is the same method and path"),
+            (true, _) | (_, true) => None,
+            (false, false) if self.path.overlaps(&other.path) => Some("requests could be meant by either"),
+            (false, false) => None,
+        }
+    }
+}
+
+/// The claims below one first segment, by route id.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Claims(pub BTreeMap<String, Claim>);
+
+impl Claims {
+    /// Adds or changes a route's claim, unless another route is in its way.
+    pub fn claim(&mut self, route_id: &str, claim: Claim) -> Result<(), Error> {
+        let others = self.0.iter().filter(|(id, _)| *id != route_id).map(|(_, other)| other);
+        for other in others {
+            if let Some(why) = other.obstructs(&claim) {
+                return Err(taken(&claim, other, why));
+            }
+        }
+        self.0.insert(route_id.to_owned(), claim);
+        Ok(())
+    }
+
+    /// How many routes an account has here.
+    pub fn count(&self, owner: &AccountId) -> usize {
+        self.0.values().filter(|claim| claim.owner == *owner).count()
+    }
+
+    /// The resources that API Gateway keeps for all of them, by whose they are (the first one's who needs it).
+    pub fn resources(&self) -> BTreeMap<AccountId, usize> {
+        let mut seen = BTreeSet::new();
+        let mut counts = BTreeMap::new();
+        for claim in self.0.values() {
+            let new = claim.path.resources().filter(|resource| seen.insert(resource.clone())).count();
+            *counts.entry(claim.owner.clone()).or_default() += new;
+        }
+        counts
+    }
+}
+
+/// The error that names the owner, the path and the reason.
+pub fn taken(claim: &Claim, other: &Claim, why: &str) -> Error {
+    Error::conflict(format!(
+        "Path: {} {} is in the way of {} {}, which is account {}'s route '{}': {why}. Choose another path, or have that \
+         route removed first",
+        claim.methods, claim.path, other.methods, other.path, other.owner, other.name
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn claim(owner: &str, route: &str) -> Claim {
+        let (methods, path) = route.split_once(' ').unwrap();
+        Claim {
+            owner: owner.repeat(12).parse().unwrap(),
+            name: route.into(),
+            path: path.parse().unwrap(),
+            methods: serde_json::from_value(json!(methods.split(',').collect::<Vec<_>>())).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_route_is_in_the_way_of_what_it_could_take_requests_from() {
+        for (first, second, between_owners, of_one_owner) in [
+            ("GET /users/{id}", "GET /users/{userId}", true, true),
+            ("GET /users/{id}", "POST /users/{userId}", false, false),
+            ("ANY /users/{id}", "GET /users/{userId}", true, false),
+            ("GET /users/{id}", "GET /users/{uuid}/orders", false, false),
+            ("GET /users/{id}", "POST /users/me", true, false),
+            ("ANY /users/{proxy+}", "GET /users/me", true, false),
+            ("ANY /users/{proxy+}", "GET /users", false, false),
+            ("GET /users/a", "GET /users/b", false, false),
+            ("GET /users/a", "GET /users/A", false, false),
+        ] {
+            for (other, expected) in [("2", between_owners), ("1", of_one_owner)] {
+                let mut claims = Claims::default();
+                claims.claim("a", claim("1", first)).unwrap();
+                let before = claims.clone();
+                let result = claims.claim("b", claim(other, second));
+                assert_eq!(result.is_err(), expected, "{first}, {second} of {other}");
+                assert!(result.is_ok() || claims == before, "a refused claim changes nothing");
+            }
+        }
+    }
+
+    #[test]
+    fn the_error_names_the_owner_the_path_and_the_reason() {
+        let mut claims = Claims::default();
+        claims.claim("a", claim("1", "ANY /users/{proxy+}")).unwrap();
+        let error = claims.claim("b", claim("2", "GET /users/me")).unwrap_err();
+        assert!(error.message.starts_with(
+            "Path: GET /users/me is in the way of ANY /users/{proxy+}, which is account 111111111111's route 'ANY \
+             /users/{proxy+}': requests could be meant by either."
+        ));
+    }
+
+    #[test]
+    fn a_route_is_never_in_its_own_way_and_resources_are_counted_once() {
+        let mut claims = Claims::default();
+        claims.claim("a", claim("1", "GET /users/{id}")).unwrap();
+        claims.claim("a", claim("1", "GET,PUT /users/{id}")).unwrap();
+        claims.claim("b", claim("2", "GET /users/{uuid}/orders")).unwrap();
+        let counts: Vec<usize> = claims.resources().into_values().collect();
+        assert_eq!(counts, [2, 1]);
+        assert_eq!(claims.count(&"1".repeat(12).parse().unwrap()), 1);
+    }
+}

@@ -1,0 +1,236 @@
+//! `Custom::FrontDoor`: the REST API that routes are published on, and what the platform team says about all of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Method, Methods, Name, RoutePath, StageName};
+use crate::error::Error;
+use crate::fields::{read, scalar};
+use crate::types::RestApiId;
+
+/// API Gateway's quota of resources per REST API where nothing is said; it can be raised.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
+const RESOURCES_MAX: u32 = 300;
+/// The definition stands in an item of DynamoDB's, which has 400 KB, beside the rest.
+const BASE_DEFINITION_BYTES_MAX: usize = 300 << 10;
+/// API Gateway's quota of authorizers per REST API.
+const AUTHORIZERS_MAX: usize = 10;
+
+/// A front door as it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontDoorSpec {
+    /// Its name.
+    pub name: Name,
+    /// The REST API.
+    pub rest_api_id: RestApiId,
+    /// The stage that clients use.
+    pub stage_name: StageName,
+    /// What becomes of what Foregate did not publish.
+    pub mode: Mode,
+    /// From where requests are let in; from everywhere where nothing is said.
+    pub allowed_cidrs: BTreeSet<IpNet>,
+    /// API Gateway's own description (`x-amazon-apigateway-authorizer`) of each authorizer.
+    pub authorizers: BTreeMap<Name, Value>,
+    /// OpenAPI that is the platform team's own: paths, models, gateway responses.
+    pub base_definition: Map<String, Value>,
+    /// The VPC link that leads to the `execute-api` endpoint.
+    pub private_api_link: Option<Name>,
+    /// How many resources the REST API may have.
+    pub resources_max: u32,
+}
+
+/// What becomes of paths that Foregate did not publish.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// They go.
+    #[default]
+    Overwrite,
+    /// They stay as they are.
+    Merge,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Written {
+    #[serde(default = "Name::default_door")]
+    name: Name,
+    rest_api_id: RestApiId,
+    stage_name: StageName,
+    #[serde(default)]
+    mode: Mode,
+    #[serde(default)]
+    allowed_cidrs: BTreeSet<IpNet>,
+    #[serde(default)]
+    authorizers: BTreeMap<Name, Value>,
+    #[serde(default)]
+    base_definition: Option<Value>,
+    private_api_link: Option<Name>,
+    #[serde(default, deserialize_with = "scalar")]
+    resource_limit: Option<u32>,
+}
+
+impl FrontDoorSpec {
+    /// Reads a spec; the error names the field.
+    pub fn parse(spec: Value) -> Result<Self, Error> {
+        let Written {
+            name,
+            rest_api_id,
+            stage_name,
+            mode,
+            allowed_cidrs,
+            authorizers,
+            base_definition,
+            private_api_link,
+            resource_limit,
+        } = read(spec)?;
+        if authorizers.len() > AUTHORIZERS_MAX {
+            return Err(Error::invalid(format!(
+                "Authorizers: API Gateway takes {AUTHORIZERS_MAX}, and there are {}",
+                authorizers.len()
+            )));
+        }
+        let authorizers = authorizers.into_iter().map(|(name, one)| Ok((name.clone(), authorizer(&name, one)?)));
+        let spec = Self {
+            authorizers: authorizers.collect::<Result<_, Error>>()?,
+            base_definition: definition(base_definition)?,
+            name,
+            rest_api_id,
+            stage_name,
+            mode,
+            allowed_cidrs,
+            private_api_link,
+            resources_max: resource_limit.unwrap_or(RESOURCES_MAX),
+        };
+        spec.base_paths()?;
+        Ok(spec)
+    }
+
+    /// The paths of the base definition and their methods.
+    pub fn base_paths(&self) -> Result<Vec<(RoutePath, Methods)>, Error> {
+        let Some(paths) = self.base_definition.get("paths") else {
+            return Ok(Vec::new());
+        };
+        let wrong = |what: String| Error::invalid(format!("BaseDefinition.paths: {what}"));
+        let paths = paths.as_object().ok_or_else(|| wrong("it is not an object".into()))?;
+        let read = |(path, item): (&String, &Value)| {
+            let parsed: RoutePath = path.parse().map_err(|e| wrong(format!("{e}")))?;
+            let item = item.as_object().ok_or_else(|| wrong(format!("{path} is not an object")))?;
+            let methods: Vec<&'static str> = item.keys().filter_map(|key| method_of(key)).map(Method::as_str).collect();
+            let is_any = methods.contains(&"ANY");
+            let methods = if is_any { vec!["ANY"] } else { methods };
+            let methods = serde_json::from_value(serde_json::json!(methods));
+            Ok((parsed, methods.map_err(|_| wrong(format!("{path} has no method")))?))
+        };
+        paths.iter().map(read).collect()
+    }
+}
+
+/// The method that a key of a path item stands for.
+fn method_of(key: &str) -> Option<Method> {
+    match key {
+        "x-amazon-apigateway-any-method" => Some(Method::Any),
+        _ => serde_json::from_value(Value::String(key.to_ascii_uppercase())).ok().filter(|_| key != "any"),
+    }
+}
+
+/// CloudFormation turns every number and flag of an object into a string, and the definition's own would no longer be
+/// what OpenAPI asks for: written as one string of JSON, it arrives as it is.
+fn definition(given: Option<Value>) -> Result<Map<String, Value>, Error> {
+    let given = match given {
+        Some(Value::String(text)) => serde_json::from_str(&text)
+            .map_err(|e| Error::invalid(format!("BaseDefinition: the string is not JSON: {e}")))?,
+        other => other.unwrap_or_else(|| Value::Object(Map::new())),
+    };
+    let bytes = given.to_string().len();
+    if bytes > BASE_DEFINITION_BYTES_MAX {
+        return Err(Error::invalid(format!("BaseDefinition: {bytes} bytes are more than {BASE_DEFINITION_BYTES_MAX}")));
+    }
+    match given {
+        Value::Object(fields) => {
+            let allowed = |key: &str| matches!(key, "paths" | "components" | "info" | "tags") || key.starts_with("x-");
+            match fields.keys().find(|key| !allowed(key)) {
+                None => Ok(fields),
+                Some(key) => Err(Error::invalid(format!(
+                    "BaseDefinition: '{key}' is not paths, components, info, tags or an extension (x-…)"
+                ))),
+            }
+        }
+        _ => Err(Error::invalid("BaseDefinition: it is neither an object nor a string of JSON")),
+    }
+}
+
+fn authorizer(name: &Name, given: Value) -> Result<Value, Error> {
+    let wrong = |what: &str| Error::invalid(format!("Authorizers.{name}: {what}"));
+    let Value::Object(mut fields) = given else {
+        return Err(wrong("it is not an object (API Gateway's x-amazon-apigateway-authorizer)"));
+    };
+    match fields.get("type").and_then(Value::as_str) {
+        Some("token" | "request") if !fields.contains_key("authorizerUri") => {
+            return Err(wrong("authorizerUri is missing"));
+        }
+        Some("cognito_user_pools") if !fields.contains_key("providerARNs") => {
+            return Err(wrong("providerARNs is missing"));
+        }
+        Some("token" | "request" | "cognito_user_pools") => {}
+        _ => return Err(wrong("type is none of token, request, cognito_user_pools")),
+    }
+    if let Some(Value::String(seconds)) = fields.get("authorizerResultTtlInSeconds") {
+        let seconds: u32 = seconds.parse().map_err(|_| wrong("authorizerResultTtlInSeconds is not a number"))?;
+        fields.insert("authorizerResultTtlInSeconds".into(), seconds.into());
+    }
+    Ok(Value::Object(fields))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn with(field: &str, value: Value) -> Value {
+        let mut spec = json!({"RestApiId": "a1b2c3d4e5", "StageName": "live"});
+        spec[field] = value;
+        spec
+    }
+
+    #[test]
+    fn a_front_door_is_read_with_its_defaults() {
+        let spec = FrontDoorSpec::parse(with("ResourceLimit", json!("1500"))).unwrap();
+        assert_eq!((spec.name.as_str(), spec.mode, spec.resources_max), ("default", Mode::Overwrite, 1_500));
+        let stored = serde_json::to_value(&spec).unwrap();
+        assert_eq!(serde_json::from_value::<FrontDoorSpec>(stored).unwrap(), spec);
+    }
+
+    #[test]
+    fn a_base_definition_may_come_as_a_string_of_json() {
+        let definition = json!({"paths": {"/health": {"get": {}, "parameters": []}, "/a/{x}": {"x-amazon-apigateway-any-method": {}}}});
+        for given in [definition.clone(), json!(definition.to_string())] {
+            let spec = FrontDoorSpec::parse(with("BaseDefinition", given)).unwrap();
+            let paths: Vec<String> =
+                spec.base_paths().unwrap().iter().map(|(path, methods)| format!("{methods} {path}")).collect();
+            assert_eq!(paths, ["ANY /a/{x}", "GET /health"]);
+        }
+    }
+
+    #[test]
+    fn what_api_gateway_would_not_take_is_refused() {
+        for (field, value, why) in [
+            ("AllowedCidrs", json!(["10.0.0.0/33"]), "AllowedCidrs[0]"),
+            ("Mode", json!("merge"), "Mode"),
+            ("BaseDefinition", json!("{"), "not JSON"),
+            ("BaseDefinition", json!({"swagger": "2.0"}), "'swagger' is not paths"),
+            ("BaseDefinition", json!({"paths": {"/x/{proxy+}/y": {"get": {}}}}), "nothing below"),
+            ("BaseDefinition", json!({"paths": {"/x": {}}}), "/x has no method"),
+            ("Authorizers", json!({"pets": {"type": "jwt"}}), "Authorizers.pets: type is none of"),
+            ("Authorizers", json!({"pets": {"type": "token"}}), "authorizerUri is missing"),
+            ("ResourceLimit", json!("many"), "ResourceLimit"),
+            ("Shards", json!(2), "unknown field"),
+        ] {
+            let error = FrontDoorSpec::parse(with(field, value)).unwrap_err();
+            assert!(error.message.contains(why), "{field}: {error}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The front door's own words, which `tenants`, `routes` and `publisher` share: what a team may ask for, who may ask, what
+//! stands in each other's way, and how all of it is remembered.
+//!
+//! [`RoutePath`] and [`Methods`] say which requests are meant, [`RouteSpec`], [`Tenant`] and [`FrontDoorSpec`] are what
+//! users write, [`claims`] finds who is in whose way, [`records`] is what the registry keeps. Nothing here asks AWS.
+
+pub mod claims;
+mod door;
+mod methods;
+mod path;
+pub mod records;
+mod route;
+mod tenant;
+
+pub use door::{FrontDoorSpec, Mode};
+pub use methods::{Method, Methods};
+pub use path::{RoutePath, Segment};
+pub use route::{
+    Auth, Backend, BackendPath, BackendUrl, HeaderName, HeaderValue, Region, RouteSpec, StageName, variables_in,
+};
+pub use tenant::Tenant;
+
+crate::checked_string!(
+    /// The name of a front door, a VPC link, an authorizer.
+    Name,
+    "a name of at most 128 letters, digits, dashes, dots and underscores",
+    |s| (1..=128).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+);
+
+impl Name {
+    /// The front door that is meant where none is named.
+    pub fn default_door() -> Self {
+        Self("default".to_owned())
+    }
+}

@@ -1,0 +1,186 @@
+//! What the registry keeps of a front door: what was asked for, how it stands, what is live.
+//!
+//! A route is changed by `routes` (what is asked for) and by `publisher` (how it stands). Its generation counts what was
+//! asked for: what the publisher has done for one generation says nothing about the next.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::claims::Claim;
+use super::{FrontDoorSpec, Name, RouteSpec};
+use crate::custom_resource::Later;
+use crate::error::{Error, ErrorType};
+use crate::origin::{Origin, Requests};
+use crate::types::AccountId;
+
+/// A front door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontDoor {
+    /// Who asked for it.
+    pub origin: Origin,
+    /// What was asked for.
+    pub spec: FrontDoorSpec,
+    /// The requests that made it what it is.
+    pub requests: Requests,
+    /// Whether it is to be forgotten: a tombstone, against late requests.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+}
+
+/// How a route stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// It was claimed and waits to be published.
+    Pending,
+    /// It is left out until something outside is there, such as its VPC link.
+    Waiting,
+    /// It is on the live stage as it was asked for.
+    Live,
+    /// It can't be published as it was asked for.
+    Rejected,
+    /// It is to be taken off.
+    Deleting,
+    /// It is off; what is left only keeps a late request from bringing it back.
+    Deleted,
+}
+
+impl Status {
+    /// The status as answers and events show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Waiting => "WAITING",
+            Self::Live => "LIVE",
+            Self::Rejected => "REJECTED",
+            Self::Deleting => "DELETING",
+            Self::Deleted => "DELETED",
+        }
+    }
+}
+
+/// Why something was refused, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The contract's error type.
+    pub error_type: String,
+    /// For the reader.
+    pub message: String,
+}
+
+impl From<&Error> for Refusal {
+    fn from(error: &Error) -> Self {
+        Self { error_type: error.error_type.to_string(), message: error.message.clone() }
+    }
+}
+
+impl From<&Refusal> for Error {
+    fn from(refusal: &Refusal) -> Self {
+        Error::new(ErrorType::of(&refusal.error_type), refusal.message.clone())
+    }
+}
+
+/// A route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Its id, which is also its `PhysicalResourceId`.
+    pub id: String,
+    /// Whose it is.
+    pub owner: AccountId,
+    /// Who asked for it.
+    pub origin: Origin,
+    /// What was asked for.
+    pub spec: RouteSpec,
+    /// Counts what was asked for.
+    pub generation: u64,
+    /// When its path was claimed, in claims below its first segment: of two that can't both stand, the older claim was
+    /// given up before the younger was made.
+    pub claimed_at: u64,
+    /// How it stands.
+    pub status: Status,
+    /// Why it stands so, where that needs a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+    /// What of it is on the live stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
+    /// The requests that made it what it is.
+    pub requests: Requests,
+}
+
+impl Route {
+    /// The claim on its path.
+    pub fn claim(&self) -> Claim {
+        Claim {
+            owner: self.owner.clone(),
+            name: self.origin.name(),
+            path: self.spec.path.clone(),
+            methods: self.spec.methods.clone(),
+        }
+    }
+}
+
+/// What of a route is on the live stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// Which generation.
+    pub generation: u64,
+    /// Since which revision.
+    pub revision: u64,
+    /// What was asked for then.
+    pub spec: RouteSpec,
+}
+
+/// An answer that a stack waits for: it hears what became of a route's generation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The route.
+    pub route_id: String,
+    /// The generation.
+    pub generation: u64,
+    /// Where and how to answer.
+    pub later: Later,
+}
+
+/// What is published of a front door. The publisher's lease stands in the same record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publication {
+    /// The revision that the live stage shows; 0 before the first.
+    pub revision: u64,
+    /// The newest revision that was made.
+    pub newest: u64,
+    /// The deployment that the live stage shows.
+    pub deployment_id: String,
+    /// The hash of the document that was imported last.
+    pub imported: String,
+    /// The hash of the document that the live revision was made of.
+    pub hash: String,
+    /// When the last deployment was made, in milliseconds since the epoch.
+    pub deployed_at_millis: u64,
+    /// Who has put the stage back to an earlier revision: until a `publish` nothing goes live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_by: Option<String>,
+    /// How many resources of the REST API each first segment takes, by account.
+    #[serde(default)]
+    pub resources: BTreeMap<String, BTreeMap<AccountId, usize>>,
+}
+
+/// A revision that was made of a front door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// Its number, from 1.
+    pub number: u64,
+    /// The front door.
+    pub front_door: Name,
+    /// The deployment.
+    pub deployment_id: String,
+    /// The hash of its document.
+    pub hash: String,
+    /// When it was made, in seconds since the epoch.
+    pub made_at_seconds: u64,
+    /// How many routes it has.
+    pub routes: usize,
+    /// What changed against the one before, a line each.
+    pub changes: Vec<String>,
+}

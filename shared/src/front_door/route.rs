@@ -1,0 +1,496 @@
+//! `Custom::Route`: what a team writes, parsed and checked as far as that needs nobody's answer.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::{Host, Url};
+
+use super::{Methods, Name, RoutePath, Segment};
+use crate::error::Error;
+use crate::fields::{exactly_one, read, scalar};
+use crate::types::{Malformed, RestApiId};
+
+/// A spec is a few hundred bytes; DynamoDB's item has 400 KB, CloudFormation's request 256 KB.
+const SPEC_BYTES_MAX: usize = 16_384;
+/// API Gateway's integration time-out.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
+const TIMEOUT_MS: std::ops::RangeInclusive<u32> = 50..=29_000;
+/// Enough for anything, and little enough for an item.
+const HEADERS_MAX: usize = 32;
+
+/// A route as it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteSpec {
+    /// The front door.
+    pub front_door: Name,
+    /// The path.
+    pub path: RoutePath,
+    /// The methods.
+    pub methods: Methods,
+    /// Where requests go.
+    pub backend: Backend,
+    /// Who may send them.
+    pub auth: Auth,
+    /// Whether they need an API key.
+    pub api_key_required: bool,
+    /// What the backend gets on top.
+    pub headers: BTreeMap<HeaderName, HeaderValue>,
+    /// How long the backend may take, in milliseconds; API Gateway's 29 s where nothing is said.
+    pub timeout_ms: Option<u32>,
+}
+
+/// Where a route's requests go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Backend {
+    /// A private REST API.
+    PrivateApi {
+        /// Its id.
+        rest_api_id: RestApiId,
+        /// Its stage.
+        stage_name: StageName,
+        /// The path in it; the route's own where nothing is said.
+        path: Option<BackendPath>,
+        /// Its region; the front door's own where nothing is said.
+        region: Option<Region>,
+    },
+    /// Whatever a VPC link leads to.
+    Http {
+        /// The VPC link's name.
+        link: Name,
+        /// The URL, which may hold the path's parameters.
+        url: BackendUrl,
+    },
+}
+
+/// Who may send requests to a route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Auth {
+    /// Everybody.
+    None,
+    /// Whoever AWS knows and lets.
+    AwsIam,
+    /// Whom the front door's authorizer of this name lets.
+    Authorizer(Name),
+}
+
+crate::checked_string!(
+    /// A stage's name: letters, digits, `-` and `_`.
+    StageName,
+    "a stage's name of at most 128 letters, digits, dashes and underscores",
+    |s| (1..=128).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+);
+
+crate::checked_string!(
+    /// A region's name. It becomes part of a host's name.
+    Region,
+    "a region such as eu-west-1",
+    |s| (5..=32).contains(&s.len())
+        && s.contains('-')
+        && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+);
+
+crate::checked_string!(
+    /// An HTTP header's name, none that belongs to the connection or says which API is meant.
+    HeaderName,
+    "a header's name that a route may set (not one of the connection's, nor Host, nor x-apigw-api-id or x-amzn-…)",
+    |s| {
+        let lower = s.to_ascii_lowercase();
+        (1..=128).contains(&s.len())
+            && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+            && !RESERVED_HEADERS.contains(&lower.as_str())
+            && !lower.starts_with("x-amzn-")
+            && !lower.starts_with("proxy-")
+    }
+);
+
+/// What API Gateway or the connection sets, and what tells the `execute-api` endpoint which API is meant.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html>
+const RESERVED_HEADERS: [&str; 12] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "www-authenticate",
+    "x-apigw-api-id",
+    "keep-alive",
+];
+
+/// What a header is set to: a text, or an expression of API Gateway's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum HeaderValue {
+    /// This very text.
+    Text(String),
+    /// `context.…`, `method.request.header.…`, `method.request.querystring.…` or `method.request.path.…`.
+    Expression(String),
+}
+
+const EXPRESSIONS: [&str; 4] =
+    ["context.", "method.request.header.", "method.request.querystring.", "method.request.path."];
+
+impl TryFrom<String> for HeaderValue {
+    type Error = Malformed;
+    fn try_from(given: String) -> Result<Self, Malformed> {
+        if let Some(prefix) = EXPRESSIONS.iter().find(|prefix| given.starts_with(**prefix)) {
+            let rest = &given[prefix.len()..];
+            let is_word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+            return match !rest.is_empty() && rest.len() <= 256 && rest.bytes().all(is_word) {
+                true => Ok(Self::Expression(given)),
+                false => {
+                    Err(Malformed::new(&given, "an expression such as context.requestId or method.request.header.X"))
+                }
+            };
+        }
+        // A quote would end the text inside API Gateway's mapping, a line break the header.
+        let is_plain = |b: u8| matches!(b, b' '..=b'~') && !matches!(b, b'\'' | b'"' | b'\\');
+        match given.len() <= 1_024 && given.bytes().all(is_plain) && !given.starts_with("stageVariables.") {
+            true => Ok(Self::Text(given)),
+            false => Err(Malformed::new(
+                &given,
+                "a text of at most 1,024 printable ASCII characters without quotes and backslashes, or an expression such \
+                 as context.requestId",
+            )),
+        }
+    }
+}
+
+impl From<HeaderValue> for String {
+    fn from(value: HeaderValue) -> Self {
+        match value {
+            HeaderValue::Text(text) | HeaderValue::Expression(text) => text,
+        }
+    }
+}
+
+/// A path on the backend's side: like a route's, but all of it is the backend's own, so nothing is reserved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BackendPath(String);
+
+impl TryFrom<String> for BackendPath {
+    type Error = Malformed;
+    fn try_from(given: String) -> Result<Self, Malformed> {
+        let wanted = "a path such as /webhooks/{source}: letters, digits and any of . _ ~ - : @ ! $ & + = ; , between \
+                      slashes, no '.' or '..' alone, or one of the route's variables";
+        let refused = || Malformed::new(&given, wanted);
+        let rest = given.strip_prefix('/').filter(|rest| rest.len() <= 1_024).ok_or_else(refused)?;
+        let is_text = |b: u8| b.is_ascii_alphanumeric() || b"._~-:@!$&+=;,".contains(&b);
+        let fits = |segment: &str| match variable_of(segment) {
+            Some(name) => format!("/{{{name}}}").parse::<RoutePath>().is_ok(),
+            None => !matches!(segment, "." | "..") && segment.bytes().all(is_text),
+        };
+        // An empty last segment is a slash at the end, which some backends mind.
+        let segments: Vec<&str> = rest.split('/').collect();
+        let last = segments.len() - 1;
+        let ok = segments.iter().enumerate().all(|(index, one)| fits(one) && (!one.is_empty() || index == last));
+        if ok { Ok(Self(given)) } else { Err(refused()) }
+    }
+}
+
+impl From<BackendPath> for String {
+    fn from(path: BackendPath) -> Self {
+        path.0
+    }
+}
+
+impl BackendPath {
+    /// The text, with variables in braces. A greedy one has no plus here.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn variable_of(segment: &str) -> Option<&str> {
+    let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+    Some(name.strip_suffix('+').unwrap_or(name))
+}
+
+/// The variables in a backend's text, in its order.
+pub fn variables_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split('/').filter_map(variable_of)
+}
+
+/// `http://HOST[:PORT]/PATH` or `https://…`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BackendUrl {
+    text: String,
+    host: String,
+}
+
+impl TryFrom<String> for BackendUrl {
+    type Error = Malformed;
+    fn try_from(given: String) -> Result<Self, Malformed> {
+        let refused = |wanted| Err(Malformed::new(&given, wanted));
+        let Some((scheme, rest)) = given.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))
+        else {
+            return refused("a URL that begins with http:// or https://");
+        };
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if !path.is_empty() && BackendPath::try_from(path.to_owned()).is_err() {
+            return refused(
+                "a URL whose path is segments of plain characters or {variables}, without query and fragment",
+            );
+        }
+        let plain = authority.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':'));
+        let parsed = Url::parse(&format!("{scheme}://{authority}/"));
+        let (true, Ok(url)) = (plain, parsed) else {
+            return refused("a URL with a host's name and perhaps a port, without a user's name");
+        };
+        match url.host() {
+            // The parser has turned every way of writing an IPv4 address (decimal, octal, short) into one.
+            Some(Host::Domain(host)) if is_public_name(host) => {
+                Ok(Self { host: host.to_owned(), text: format!("{scheme}://{authority}{path}") })
+            }
+            _ => refused(
+                "a URL whose host is a name in DNS: neither an address nor localhost nor a metadata service's name",
+            ),
+        }
+    }
+}
+
+/// A name that can be somebody's backend, rather than the machine itself or its neighbours.
+fn is_public_name(host: &str) -> bool {
+    const PRIVATE: [&str; 4] = ["localhost", "internal", "local", "localdomain"];
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    host.contains('.') && !host.ends_with('.') && (!PRIVATE.contains(&last) || host.ends_with(".compute.internal"))
+}
+
+impl From<BackendUrl> for String {
+    fn from(url: BackendUrl) -> Self {
+        url.text
+    }
+}
+
+impl BackendUrl {
+    /// The text as it was written, with variables in braces.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host's name, in lower case.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Written {
+    #[serde(default = "Name::default_door")]
+    front_door: Name,
+    path: RoutePath,
+    #[serde(default)]
+    methods: Methods,
+    backend: WrittenBackend,
+    auth: WrittenAuth,
+    #[serde(default, deserialize_with = "scalar")]
+    api_key_required: Option<bool>,
+    #[serde(default)]
+    headers: BTreeMap<HeaderName, HeaderValue>,
+    #[serde(default, deserialize_with = "scalar")]
+    timeout_ms: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct WrittenBackend {
+    private_api: Option<WrittenPrivateApi>,
+    http: Option<WrittenHttp>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct WrittenPrivateApi {
+    rest_api_id: RestApiId,
+    stage_name: StageName,
+    path: Option<BackendPath>,
+    region: Option<Region>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct WrittenHttp {
+    link: Name,
+    url: BackendUrl,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "NONE, AWS_IAM or {Authorizer: name}")]
+enum WrittenAuth {
+    Word(Word),
+    Authorizer {
+        #[serde(rename = "Authorizer")]
+        name: Name,
+    },
+}
+
+#[derive(Deserialize)]
+enum Word {
+    #[serde(rename = "NONE")]
+    None,
+    #[serde(rename = "AWS_IAM")]
+    AwsIam,
+}
+
+impl RouteSpec {
+    /// Reads a spec; the error names the field.
+    pub fn parse(spec: Value) -> Result<Self, Error> {
+        let bytes = spec.to_string().len();
+        if bytes > SPEC_BYTES_MAX {
+            return Err(Error::invalid(format!("the spec has {bytes} bytes; a route's has {SPEC_BYTES_MAX} at most")));
+        }
+        if spec.get("Auth").is_none() {
+            return Err(Error::invalid(
+                "Auth is missing: say NONE, AWS_IAM or {Authorizer: name}; openness is a decision, not a default",
+            ));
+        }
+        let Written { front_door, path, methods, backend, auth, api_key_required, headers, timeout_ms } = read(spec)?;
+        let WrittenBackend { private_api, http } = backend;
+        let private_api = private_api.map(|api| Backend::PrivateApi {
+            rest_api_id: api.rest_api_id,
+            stage_name: api.stage_name,
+            path: api.path,
+            region: api.region,
+        });
+        let http = http.map(|http| Backend::Http { link: http.link, url: http.url });
+        let (_, backend) = exactly_one("Backend", vec![("PrivateApi", private_api), ("Http", http)])?;
+        let auth = match auth {
+            WrittenAuth::Word(Word::None) => Auth::None,
+            WrittenAuth::Word(Word::AwsIam) => Auth::AwsIam,
+            WrittenAuth::Authorizer { name } => Auth::Authorizer(name),
+        };
+        if headers.len() > HEADERS_MAX {
+            return Err(Error::invalid(format!("Headers: {} are more than {HEADERS_MAX}", headers.len())));
+        }
+        if let Some(timeout) = timeout_ms.filter(|timeout| !TIMEOUT_MS.contains(timeout)) {
+            return Err(Error::invalid(format!("TimeoutMs: {timeout} is not 50 to 29000 milliseconds")));
+        }
+        let api_key_required = api_key_required.unwrap_or(false);
+        let spec = Self { front_door, path, methods, backend, auth, api_key_required, headers, timeout_ms };
+        spec.check_variables()?;
+        Ok(spec)
+    }
+
+    /// Every variable of the backend has to be one of the path's: API Gateway would refuse the whole import.
+    fn check_variables(&self) -> Result<(), Error> {
+        let known: Vec<&str> = self.path.segments().iter().filter_map(Segment::variable).collect();
+        let unknown = variables_in(self.backend_text()).find(|name| !known.contains(name));
+        match unknown {
+            None => Ok(()),
+            Some(name) => Err(Error::invalid(format!(
+                "Backend: {{{name}}} is not a variable of the path {}: use its own, or write the text itself",
+                self.path
+            ))),
+        }
+    }
+
+    /// The backend's path or URL as it was written; empty where the route's own path is meant.
+    pub fn backend_text(&self) -> &str {
+        match &self.backend {
+            Backend::PrivateApi { path, .. } => path.as_ref().map_or("", BackendPath::as_str),
+            Backend::Http { url, .. } => url.as_str(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn spec() -> Value {
+        json!({
+            "Path": "/cats/{proxy+}", "Auth": "AWS_IAM",
+            "Backend": {"PrivateApi": {"RestApiId": "a1b2c3d4e5", "StageName": "live"}},
+        })
+    }
+
+    fn with(pointer: &str, value: Value) -> Value {
+        let mut spec = spec();
+        let (parent, field) = pointer.rsplit_once('/').unwrap_or_default();
+        spec.pointer_mut(parent).unwrap()[field] = value;
+        spec
+    }
+
+    #[test]
+    fn a_spec_reads_as_cloudformation_and_as_a_command_write_it() {
+        let mut written = spec();
+        written["TimeoutMs"] = json!("5000");
+        written["ApiKeyRequired"] = json!("true");
+        written["Headers"] = json!({"X-Team": "cats", "X-Request": "context.requestId"});
+        let parsed = RouteSpec::parse(written).unwrap();
+        assert_eq!((parsed.timeout_ms, parsed.api_key_required), (Some(5_000), true));
+        assert_eq!((parsed.front_door.as_str(), parsed.methods.to_string().as_str()), ("default", "ANY"));
+        assert_eq!(parsed.headers[&"X-Request".parse().unwrap()], HeaderValue::Expression("context.requestId".into()));
+        let stored = serde_json::to_value(&parsed).unwrap();
+        assert_eq!(serde_json::from_value::<RouteSpec>(stored).unwrap(), parsed);
+        assert_eq!(
+            RouteSpec::parse(with("/Auth", json!({"Authorizer": "pets"}))).unwrap().auth,
+            Auth::Authorizer("pets".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn what_api_gateway_or_a_neighbour_would_mind_is_refused_at_the_door() {
+        let http = |url: &str| json!({"Http": {"Link": "gate", "Url": url}});
+        for (spec, why) in [
+            (with("/Auth", json!(null)), "Auth: NONE, AWS_IAM or {Authorizer: name}"),
+            (with("/Auth", json!("none")), "Auth: NONE, AWS_IAM"),
+            (with("/TimeoutMs", json!(49)), "TimeoutMs: 49 is not 50 to 29000"),
+            (with("/TimeoutMs", json!("30000")), "TimeoutMs: 30000"),
+            (with("/Timeout", json!(1)), "unknown field `Timeout`"),
+            (with("/Headers", json!({"X-A": "a\r\nX-B: b"})), "without quotes"),
+            (with("/Headers", json!({"X-A": "it's"})), "without quotes"),
+            (with("/Headers", json!({"X-A": "context.a b"})), "an expression such as"),
+            (with("/Headers", json!({"X-A": "stageVariables.secret"})), "without quotes"),
+            (with("/Headers", json!({"x-apigw-api-id": "z"})), "a route may set"),
+            (with("/Headers", json!({"Host": "z"})), "a route may set"),
+            (with("/Headers", json!({"X A": "z"})), "a route may set"),
+            (with("/Backend/PrivateApi/Path", json!("/x/{id}")), "{id} is not a variable of the path"),
+            (with("/Backend/PrivateApi/Path", json!("/x/../y")), "no '.' or '..' alone"),
+            (with("/Backend/PrivateApi/Region", json!("eu.evil.example/")), "a region such as"),
+            (with("/Backend/PrivateApi/RestApiId", json!("x.evil")), "a REST API's id"),
+            (with("/Backend", json!({})), "give exactly one of PrivateApi, Http"),
+            (with("/Backend", http("ftp://a.example/")), "begins with http"),
+            (with("/Backend", http("http://169.254.169.254/latest")), "a name in DNS"),
+            (with("/Backend", http("http://2852039166/")), "a name in DNS"),
+            (with("/Backend", http("http://0xa9.0xfe.0xa9.0xfe/")), "a name in DNS"),
+            (with("/Backend", http("http://127.1/")), "a name in DNS"),
+            (with("/Backend", http("http://localhost:8080/")), "a name in DNS"),
+            (with("/Backend", http("http://metadata.google.internal/")), "a name in DNS"),
+            (with("/Backend", http("http://[::1]/")), "a host's name"),
+            (with("/Backend", http("http://me@a.example/")), "a host's name"),
+            (with("/Backend", http("http://a.example/x?y=z")), "without query"),
+            (with("/Backend", http("http://a.example/x#y")), "without query"),
+            (with("/Backend", http("http://a.example\\@b.example/")), "a host's name"),
+            (with("/Backend", http("http://a.example/${stageVariables.x}")), "plain characters"),
+        ] {
+            let error = RouteSpec::parse(spec.clone()).unwrap_err();
+            assert!(error.message.contains(why), "{spec}: {error}");
+        }
+        let large = with("/Headers", json!({"X-A": "x".repeat(10 << 20)}));
+        assert!(RouteSpec::parse(large).unwrap_err().message.contains("a route's has 16384 at most"));
+        let mut silent = spec();
+        silent.as_object_mut().unwrap().remove("Auth");
+        assert!(RouteSpec::parse(silent).unwrap_err().message.contains("openness is a decision"));
+    }
+
+    #[test]
+    fn a_url_may_hold_the_paths_variables() {
+        let spec = with(
+            "/Backend",
+            json!({"Http": {"Link": "gate", "Url": "http://Nlb-1.elb.eu-west-1.amazonaws.com:8084/webhooks/{proxy}"}}),
+        );
+        let Backend::Http { url, .. } = RouteSpec::parse(spec).unwrap().backend else { panic!("not Http") };
+        assert_eq!(url.host(), "nlb-1.elb.eu-west-1.amazonaws.com");
+        assert!(url.as_str().ends_with(":8084/webhooks/{proxy}"));
+    }
+}
