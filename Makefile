@@ -35,13 +35,14 @@ test: lint build ## everything: lint, unit tests, and the deployed functions on 
 
 .PHONY: unit
 unit: checkout ## the tests that need no local cloud
-	cargo test --workspace --locked --lib --bins --test house --test simulation --test simulation_nodes --test simulation_rules
+	cargo test --workspace --locked --lib --bins --test house --test simulation --test simulation_nodes --test simulation_rules --test simulation_routes
 
 .PHONY: lint
-lint: checkout $(VENV) ## formatting, clippy, cfn-lint
+lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents
 	cargo fmt --all --check
 	@TIMEFORMAT='clippy: %1R s'; time cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	@TIMEFORMAT='cfn-lint: %1R s'; time .venv/bin/cfn-lint template.yaml
+	@.venv/bin/python tests/golden_documents.py
 
 # Checkouts share a cache, and cargo tells what is new by the files' times alone: what another checkout built last would
 # pass for this one's if it is younger than the files here.

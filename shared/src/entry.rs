@@ -35,6 +35,12 @@ pub fn now_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
+/// The time, in milliseconds since the epoch.
+pub fn now_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Serves invocations of `function` with `handle` until Lambda ends the process.
 pub async fn serve<H, F>(function: &'static str, handle: H) -> Result<(), lambda_runtime::Error>
 where

@@ -3,7 +3,8 @@
 //! In the order that an invocation takes:
 //!
 //! 1. [`entry`] starts a function and hands it an invocation; [`identity`] says who calls.
-//! 2. [`trigger`] tells by its shape what the payload is; [`custom_resource`] speaks CloudFormation's protocol.
+//! 2. [`trigger`] tells by its shape what the payload is; [`custom_resource`] speaks CloudFormation's protocol, [`command`]
+//!    is what all commands have in common.
 //! 3. [`fields`] and [`types`] read what a user wrote into types that can't hold nonsense.
 //! 4. [`front_door`] is the words that `tenants`, `routes` and `publisher` share; [`origin`] is who asked for something.
 //! 5. [`registry`] keeps records, [`lease`] keeps two workers from one thing.
@@ -15,6 +16,7 @@
 #![warn(missing_docs)]
 
 pub mod aws;
+pub mod command;
 pub mod custom_resource;
 pub mod entry;
 pub mod error;

@@ -5,11 +5,21 @@
 //! | a binding | `BINDING` | binding id | source kind, source id |
 //! | a sink: who owns what of it, and the lease on it | `SINK` | target group ARN or security group id | – |
 //! | a node that was announced to go, or to come | `NODE` | instance id | – |
+//! | a front door | `FRONT-DOOR` | name | – |
+//! | what is published of a front door, and the publisher's lease | `PUBLICATION` | front door | – |
+//! | a revision that was published | `REVISION#DOOR` | number | – |
+//! | a tenant | `TENANT` | account | – |
+//! | a route | `ROUTE` | route id (begins with `route-ACCOUNT-`) | – |
+//! | who has which path, below one first segment | `CLAIMS#DOOR` | segment | – |
+//! | when a call may be made that AWS allows the account only so often | `RATE` | the call | – |
+//! | an answer that a stack waits for | `WAITING#DOOR` | route id, request | – |
 //!
 //! | access pattern | how |
 //! |---|---|
 //! | a binding by id; all bindings of one origin; all bindings | `pk`, `sk` or its beginning |
 //! | the announcements of all nodes, or of one | `pk`, or `pk` and `sk` |
+//! | the routes of an account, of one origin, or all | `pk`, and the sort key's beginning |
+//! | the claims that a route could be in the way of | `pk` and `sk`: one item, written with the route in one transaction |
 //! | the bindings that an event is about | index: source kind and id, or source kind alone |
 //!
 //! Invariant: a record is written only over the version that was read. A write whose answer got lost is recognised as
@@ -36,6 +46,51 @@ pub fn node_key(instance_id: &str) -> ItemKey {
     ItemKey { partition: "NODE".into(), sort: instance_id.into() }
 }
 
+/// Where a front door stands.
+pub fn front_door_key(name: &str) -> ItemKey {
+    ItemKey { partition: "FRONT-DOOR".into(), sort: name.into() }
+}
+
+/// Where that stands which is published of a front door.
+pub fn publication_key(front_door: &str) -> ItemKey {
+    ItemKey { partition: "PUBLICATION".into(), sort: front_door.into() }
+}
+
+/// Where a revision of a front door stands.
+pub fn revision_key(front_door: &str, number: u64) -> ItemKey {
+    ItemKey { partition: format!("REVISION#{front_door}"), sort: format!("{number:012}") }
+}
+
+/// Where a tenant stands.
+pub fn tenant_key(account: &str) -> ItemKey {
+    ItemKey { partition: "TENANT".into(), sort: account.into() }
+}
+
+/// Where a route stands.
+pub fn route_key(route_id: &str) -> ItemKey {
+    ItemKey { partition: "ROUTE".into(), sort: route_id.into() }
+}
+
+/// Where the claims on a front door's paths stand that begin with this segment.
+pub fn claims_key(front_door: &str, first_segment: &str) -> ItemKey {
+    ItemKey { partition: format!("CLAIMS#{front_door}"), sort: first_segment.into() }
+}
+
+/// Where an answer stands that a stack waits for.
+pub fn waiting_key(front_door: &str, route_id: &str, request: &str) -> ItemKey {
+    ItemKey { partition: format!("WAITING#{front_door}"), sort: format!("{route_id}#{request}") }
+}
+
+/// Where it stands when a call may be made next.
+pub fn rate_key(operation: &str) -> ItemKey {
+    ItemKey { partition: "RATE".into(), sort: operation.into() }
+}
+
+/// All records of this kind: the partition of `key`.
+pub fn all_like(key: ItemKey) -> ItemKey {
+    ItemKey { sort: String::new(), ..key }
+}
+
 /// Where the index has what follows a source, such as `VpcEndpoint` and `vpce-1a2b3c4d`.
 pub fn source_key(kind: &str, id: &str) -> ItemKey {
     ItemKey { partition: format!("SOURCE#{kind}"), sort: id.into() }
@@ -60,6 +115,21 @@ impl<R> Record<R> {
     /// A record that was never written.
     pub fn new(key: ItemKey, value: R) -> Self {
         Self { key, version: 0, source: None, expires_at_seconds: None, value }
+    }
+}
+
+impl<R: Serialize> Record<R> {
+    /// The item that the next write of this record puts.
+    pub fn next(&self) -> Result<Item, Error> {
+        let body = serde_json::to_value(&self.value)
+            .map_err(|e| Error::upstream(format!("failed to write the record {}: {e}", self.key.sort)))?;
+        Ok(Item {
+            key: self.key.clone(),
+            version: self.version + 1,
+            source: self.source.clone(),
+            expires_at_seconds: self.expires_at_seconds,
+            body,
+        })
     }
 }
 
@@ -99,14 +169,7 @@ impl<'a, T: Table> Registry<'a, T> {
     ///
     /// [`ErrorType::Conflict`]: crate::error::ErrorType::Conflict
     pub async fn put<R: Serialize>(&self, record: &mut Record<R>) -> Result<(), Error> {
-        let item = Item {
-            key: record.key.clone(),
-            version: record.version + 1,
-            source: record.source.clone(),
-            expires_at_seconds: record.expires_at_seconds,
-            body: serde_json::to_value(&record.value)
-                .map_err(|e| Error::upstream(format!("failed to write the record {}: {e}", record.key.sort)))?,
-        };
+        let item = record.next()?;
         match self.table.put(&item).await {
             Ok(()) => {}
             Err(error) if error.cause == Cause::Conflict => match self.table.get(&record.key).await? {
@@ -121,6 +184,22 @@ impl<'a, T: Table> Registry<'a, T> {
             Err(error) => return Err(error.into()),
         }
         record.version = item.version;
+        Ok(())
+    }
+
+    /// Writes all items, which are [`Record::next`]s, or none; [`ErrorType::Conflict`] when somebody else was faster with any.
+    ///
+    /// [`ErrorType::Conflict`]: crate::error::ErrorType::Conflict
+    pub async fn put_all(&self, items: &[Item]) -> Result<(), Error> {
+        let error = match self.table.put_all(items).await {
+            Err(error) if error.cause == Cause::Conflict => error,
+            other => return other.map_err(Error::from),
+        };
+        for item in items {
+            if self.table.get(&item.key).await?.as_ref() != Some(item) {
+                return Err(error.into());
+            }
+        }
         Ok(())
     }
 

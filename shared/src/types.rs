@@ -90,6 +90,22 @@ checked_string!(
 );
 
 checked_string!(
+    /// A stage's name: letters, digits, `-` and `_`.
+    StageName,
+    "a stage's name of at most 128 letters, digits, dashes and underscores",
+    |s| (1..=128).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+);
+
+checked_string!(
+    /// A region's name. It becomes part of a host's name.
+    Region,
+    "a region such as eu-west-1",
+    |s| (5..=32).contains(&s.len())
+        && s.contains('-')
+        && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+);
+
+checked_string!(
     /// A VPC endpoint's id.
     VpcEndpointId,
     "a VPC endpoint id such as vpce-0a1b2c3d4e5f67890",

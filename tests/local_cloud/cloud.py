@@ -36,7 +36,7 @@ DEPLOY_SECONDS_MAX = 180
 STOP_SECONDS_MAX = 10
 
 # Which service's calls go to moto; all others go to ministack. The names are those that the SDKs derive.
-MOTO_SERVICES = ["EC2", "ELASTIC_LOAD_BALANCING_V2", "AUTO_SCALING", "API_GATEWAY"]
+MOTO_SERVICES = ["EC2", "ELASTIC_LOAD_BALANCING_V2", "AUTO_SCALING", "API_GATEWAY", "STS"]
 
 
 class Failed(Exception):
@@ -143,7 +143,7 @@ class Cloud:
         return os.path.relpath(path)
 
     def start_servers(self):
-        self.ports = {"ministack": free_port(), "moto": free_port(), "names": free_port()}
+        self.ports = {name: free_port() for name in ("ministack", "moto", "names", "answers")}
         self.urls = {name: f"http://127.0.0.1:{self.ports[name]}" for name in ("ministack", "moto")}
         self.endpoints = {
             "AWS_ENDPOINT_URL": self.urls["ministack"],
@@ -170,13 +170,16 @@ class Cloud:
             "IOT_MTLS_ENABLED": "0",  # it would listen on a fixed port
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
             "MINISTACK_REGION": REGION,
-            "FOREGATE_RESPONSE_HOSTS": host,
+            # CloudFormation's, and a test that speaks to a function in its place.
+            "FOREGATE_RESPONSE_HOSTS": f"{host},127.0.0.1:{self.ports['answers']}",
             "FOREGATE_NAME_SERVER": f"127.0.0.1:{self.ports['names']}",
         }
         ours = ROOT / "tests" / "local_cloud"
         ministack_command = [sys.executable, str(ours / "ministack_aws.py")]
         moto_command = [sys.executable, str(ours / "moto_aws.py"), "--port", str(self.ports["moto"])]
         moto_command += ["--name-server-port", str(self.ports["names"])]
+        # An account that has had its quota raised: a burst of a thousand routes needs it.
+        environment["LOCAL_CLOUD_RESOURCES_PER_API"] = "3000"
         processes = {
             "ministack": self.start("ministack", ministack_command, ministack),
             "moto": self.start("moto", moto_command, environment),
@@ -257,6 +260,12 @@ class Cloud:
             "BINDINGS_FUNCTION": outputs["BindingsFunctionName"],
             "BINDINGS_SERVICE_TOKEN": outputs["BindingsServiceToken"],
             "BINDINGS_DEAD_LETTERS_URL": outputs["BindingsDeadLettersUrl"],
+            "ROUTES_FUNCTION": outputs["RoutesFunctionName"],
+            "ROUTES_SERVICE_TOKEN": outputs["RoutesServiceToken"],
+            "PUBLISHER_FUNCTION": outputs["PublisherFunctionName"],
+            "TENANTS_FUNCTION": outputs["TenantsFunctionName"],
+            "TENANTS_SERVICE_TOKEN": outputs["TenantsServiceToken"],
+            "ANSWERS_PORT": str(self.ports["answers"]),
             "MINISTACK_URL": self.urls["ministack"],
             "MOTO_URL": self.urls["moto"],
             "LOCAL_CLOUD_DIR": str(self.directory),

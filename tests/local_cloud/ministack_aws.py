@@ -13,11 +13,17 @@ SAME_PERMISSION = {
 }
 
 
-def patch_batch_actions():
+# One alias, by its name, is another action than the list of them (Lambda API reference, "Service authorization").
+ONE_ALIAS = {"GET": "lambda:GetAlias", "PUT": "lambda:UpdateAlias", "DELETE": "lambda:DeleteAlias"}
+
+
+def patch_actions():
     original = iam_actions.extract_iam_action
 
-    def extract_iam_action(*args, **kwargs):
-        action = original(*args, **kwargs)
+    def extract_iam_action(service, method, path, *args, **kwargs):
+        action = original(service, method, path, *args, **kwargs)
+        if action == "lambda:ListAliases" and path.rstrip("/").split("/")[-2] == "aliases":
+            action = ONE_ALIAS.get(method, action)
         return SAME_PERMISSION.get(action, action)
 
     iam_actions.extract_iam_action = extract_iam_action
@@ -36,7 +42,7 @@ def patch_secure_transport():
 
 def main():
     os.environ["AUTH"] = "true"  # read when ministack's application is imported
-    patch_batch_actions()
+    patch_actions()
     patch_secure_transport()
     from ministack.app import main as serve
 

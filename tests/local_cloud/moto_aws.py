@@ -1,5 +1,5 @@
-"""moto's server, patched towards AWS where it is laxer than AWS's documentation; moto_nodes.py has more of the patches, and
-name_server.py stands beside it.
+"""moto's server, patched towards AWS where it is laxer than AWS's documentation; moto_nodes.py and
+moto_apigateway.py have more of the patches, and name_server.py stands beside it.
 
 Each patch says what AWS does and where AWS says so. Nothing here knows Foregate. Besides AWS's own APIs there are a few
 routes under /local-cloud/ for what no API of AWS's can do: setting a target's health, replacing an endpoint's
@@ -16,6 +16,7 @@ import threading
 import time
 from urllib.parse import parse_qs
 
+import moto_apigateway
 import moto_nodes
 import name_server
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -528,6 +529,9 @@ ROUTES = {
     "/local-cloud/lifecycle-actions": moto_nodes.list_lifecycle_actions,
     "/local-cloud/name": name_server.set_name,
     "/local-cloud/instances": make_instances,
+    "/local-cloud/stage": moto_apigateway.show_stage,
+    "/local-cloud/vpc-link-status": moto_apigateway.set_link_status,
+    "/local-cloud/throttle": moto_apigateway.THROTTLE.set,
     "/local-cloud/calls": list_calls,
 }
 
@@ -545,6 +549,10 @@ class LocalCloud:
         route = ROUTES.get(environ["PATH_INFO"])
         if route is None:
             self.note(environ, body)
+            if moto_apigateway.THROTTLE.refuses(environ["REQUEST_METHOD"], environ["PATH_INFO"]):
+                headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", "TooManyRequestsException")]
+                start_response("429 Too Many Requests", headers)
+                return [b'{"message": "Too Many Requests"}']
             return self.application(environ, start_response)
         try:
             status, answer = "200 OK", route(json.loads(body or b"{}"))
@@ -555,6 +563,11 @@ class LocalCloud:
 
     @staticmethod
     def note(environ, body):
+        path = environ["PATH_INFO"]
+        if path.startswith(("/restapis", "/vpclinks")):
+            with LOCK:
+                agent = environ.get("HTTP_X_AMZ_USER_AGENT", "") + environ.get("HTTP_USER_AGENT", "")
+                CALLS.append({"action": f"{environ['REQUEST_METHOD']} {path}", "arguments": {}, "agent": agent})
         form = parse_qs(body.decode("utf-8", "replace")) if body.startswith(b"Action=") or b"&Action=" in body else {}
         if form:
             arguments = {key: values[0] for key, values in form.items() if key not in ("Action", "Version")}
@@ -581,6 +594,8 @@ def main():
         patch_targets,
         patch_target_group_attributes,
         patch_network_load_balancers,
+        moto_apigateway.patch_imports,
+        moto_apigateway.patch_deployments,
         moto_nodes.patch_lifecycle_hooks,
         moto_nodes.patch_terminated_instances,
         moto_nodes.patch_revoke_ingress,

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 /// Clients of the local cloud and the names of what is deployed to it.
 #[derive(Clone, Debug)]
 pub struct Cloud {
+    /// API Gateway.
+    pub api_gateway: aws_sdk_apigateway::Client,
     /// EC2.
     pub ec2: aws_sdk_ec2::Client,
     /// Auto Scaling.
@@ -87,6 +89,7 @@ impl Cloud {
         let moto_url = setting("MOTO_URL")?;
         let config = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
         Ok(Self {
+            api_gateway: aws_sdk_apigateway::Client::new(&config),
             ec2: aws_sdk_ec2::Client::new(&config),
             auto_scaling: aws_sdk_autoscaling::Client::new(&config),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
@@ -128,6 +131,25 @@ impl Cloud {
         Ok(Err(FunctionError { error_type: text("errorType"), message: text("errorMessage") }))
     }
 
+    /// Invokes another of Foregate's functions, perhaps through an alias, and waits for its answer.
+    pub async fn ask(
+        &self,
+        function: &str,
+        alias: Option<&str>,
+        payload: Value,
+    ) -> Result<Result<Value, FunctionError>> {
+        let name = format!("{}-{function}", setting("PREFIX")?);
+        let call = self.lambda.invoke().function_name(&name).set_qualifier(alias.map(str::to_owned));
+        let call = call.payload(Blob::new(payload.to_string()));
+        let answer = call.send().await.with_context(|| format!("failed to invoke {name}"))?;
+        let body: Value = serde_json::from_slice(answer.payload().map(Blob::as_ref).unwrap_or(b"null"))?;
+        if answer.function_error().is_none() {
+            return Ok(Ok(body));
+        }
+        let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
+        Ok(Err(FunctionError { error_type: text("errorType"), message: text("errorMessage") }))
+    }
+
     /// Invokes `bindings` with what must succeed.
     pub async fn command(&self, payload: Value) -> Result<Value> {
         let said = payload.to_string();
@@ -155,6 +177,22 @@ impl Cloud {
         Ok(())
     }
 
+    /// Creates or updates a stack of these resources and waits for its end; each resource is a `Custom::Route`, whose
+    /// attributes are the stack's outputs, as `NAME` and `NAMERevision`.
+    pub async fn deploy_routes(&self, name: &str, routes: &[(String, Value)]) -> Result<Stack> {
+        let token = setting("ROUTES_SERVICE_TOKEN")?;
+        let (mut resources, mut outputs) = (serde_json::Map::new(), serde_json::Map::new());
+        for (id, properties) in routes {
+            let mut properties = properties.clone();
+            properties["ServiceToken"] = json!(token);
+            resources.insert(id.clone(), json!({"Type": "Custom::Route", "Properties": properties}));
+            outputs.insert(id.clone(), json!({"Value": {"Fn::GetAtt": [id, "Url"]}}));
+            outputs.insert(format!("{id}Revision"), json!({"Value": {"Fn::GetAtt": [id, "Revision"]}}));
+        }
+        let template = json!({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources, "Outputs": outputs});
+        self.deploy_template(name, template).await
+    }
+
     /// Creates or updates a stack with a `Custom::Binding` called `Binding` and waits for its end.
     pub async fn deploy(&self, name: &str, properties: Value) -> Result<Stack> {
         let mut properties = properties;
@@ -170,6 +208,10 @@ impl Cloud {
                 "Count": get_att("Count"),
             },
         });
+        self.deploy_template(name, template).await
+    }
+
+    async fn deploy_template(&self, name: &str, template: Value) -> Result<Stack> {
         let known = self.stack(name).await.is_ok();
         let body = template.to_string();
         let none: Option<Vec<Parameter>> = None;
@@ -265,6 +307,31 @@ impl Cloud {
         Ok(ids.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect())
     }
 
+    /// What a client of the stage meets: its deployment's id, and its OpenAPI document.
+    pub async fn stage(&self, api: &str, stage: &str) -> Result<(String, Value)> {
+        let wish = json!({"Region": self.region, "RestApiId": api, "StageName": stage});
+        let answer = self.wish("stage", wish).await?;
+        Ok((answer["DeploymentId"].as_str().unwrap_or_default().to_owned(), answer["Document"].clone()))
+    }
+
+    /// A REST API of another account, `PRIVATE` or `REGIONAL`; its id.
+    pub async fn foreign_api(&self, account: &str, endpoint_type: &str) -> Result<String> {
+        let body = json!({"name": account, "endpointConfiguration": {"types": [endpoint_type]}}).to_string();
+        let credential = format!("AWS4-HMAC-SHA256 Credential=a/20260101/{}/apigateway/aws4_request", self.region);
+        let call = self.http.post(format!("{}/restapis", self.moto_url)).body(body);
+        // moto reads the account from there, and the region from what a signature would name.
+        let call = call.header("x-moto-account-id", account).header("authorization", credential);
+        let answer = call.header("content-type", "application/json").send().await?.error_for_status()?;
+        let answer: Value = serde_json::from_slice(&answer.bytes().await?)?;
+        answer["id"].as_str().map(str::to_owned).context("the API has no id")
+    }
+
+    /// Turns API Gateway's documented rates on or off; how many calls were refused for them so far.
+    pub async fn throttle(&self, is_on: bool) -> Result<u64> {
+        let answer = self.wish("throttle", json!({"Enabled": is_on})).await?;
+        Ok(answer["Throttled"].as_u64().unwrap_or_default())
+    }
+
     /// What the name server answers from now on: these A records, or a code such as `SERVFAIL`.
     pub async fn set_name(&self, name: &str, addresses: &[&str], code: &str) -> Result<()> {
         let wish = json!({"Name": name, "Addresses": addresses, "Code": code});
@@ -278,7 +345,8 @@ impl Cloud {
         Ok((list("waiting"), list("completed")))
     }
 
-    /// The calls of EC2, Auto Scaling and Elastic Load Balancing that Foregate has made, oldest first: each action and its arguments.
+    /// The calls of EC2, Auto Scaling, Elastic Load Balancing and API Gateway that Foregate has made, oldest first: each
+    /// action and its arguments.
     pub async fn calls(&self) -> Result<Vec<(String, String)>> {
         let answer = self.wish("calls", json!({"Application": "foregate"})).await?;
         let calls = answer["calls"].as_array().cloned().unwrap_or_default();

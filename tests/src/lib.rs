@@ -2,12 +2,14 @@
 //! started, [`Scene`] is a small world to bind in, [`Fleet`] a cluster's nodes in it, and [`sim`] runs the function on a model of AWS.
 
 mod cloud;
+mod door;
 mod events;
 mod fleet;
 mod scene;
 pub mod sim;
 
 pub use cloud::{Cloud, FunctionError, Stack};
+pub use door::{Door, HOST};
 pub use events::{EVENT_SECONDS_MAX, event, fixtures};
 pub use fleet::Fleet;
 pub use scene::{Scene, spec, to_group, to_security_group};

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use bindings::entry::Entry;
 use bindings::intake;
-use bindings::record::{Binding, KIND, Status};
+use bindings::record::{Binding, Status};
 use bindings::world::World;
 use futures::FutureExt;
 use proptest::prelude::*;

@@ -72,7 +72,7 @@ async fn store<W: World>(bench: &Bench<'_, W>, wanted: Binding, stamp: Stamp) ->
 }
 
 fn refuse_late(stored: &Binding, stamp: &Stamp) -> Result<(), Error> {
-    match stored.requests.supersede(&stamp) {
+    match stored.requests.supersede(stamp) {
         false => Ok(()),
         true => Err(Error::conflict(format!(
             "this request is older than the last one that {} has seen, and was left undone",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bindings::world::Parts;
 use shared::aws::clients::{self, DynamoTable, Ec2, Elbv2, EventBus, NameServer, Scaling, SqsQueue};
-use shared::custom_resource::{AllowedHosts, Responder};
+use shared::custom_resource::Responder;
 use shared::entry;
 
 #[tokio::main]
@@ -23,12 +23,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         prefix: var("FOREGATE_PREFIX")?,
         rules_max: var("FOREGATE_RULES_PER_SECURITY_GROUP")?.parse()?,
     });
-    let hosts = var("FOREGATE_RESPONSE_HOSTS").unwrap_or_default();
-    let responder = Responder::new(AllowedHosts::parse(&hosts)).in_region(var("AWS_REGION")?);
-    let responder = Arc::new(match var("AWS_LAMBDA_LOG_GROUP_NAME") {
-        Ok(group) => responder.logging_to(&group),
-        Err(_) => responder,
-    });
+    let responder = Arc::new(Responder::of_environment()?);
     entry::serve("bindings", |payload, invocation| {
         bindings::handle(aws.clone(), responder.clone(), payload, invocation)
     })

@@ -7,6 +7,8 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 
+#[cfg(feature = "apigateway")]
+pub use super::apigateway::{FrontDoorApis, Members};
 #[cfg(feature = "autoscaling")]
 pub use super::autoscaling::Scaling;
 #[cfg(feature = "dns")]
@@ -19,6 +21,8 @@ pub use super::ec2::Ec2;
 pub use super::elbv2::Elbv2;
 #[cfg(feature = "eventbridge")]
 pub use super::eventbridge::EventBus;
+#[cfg(feature = "lambda")]
+pub use super::lambda::Functions;
 #[cfg(feature = "sqs")]
 pub use super::sqs::SqsQueue;
 

@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -62,6 +63,34 @@ impl Table for DynamoTable {
         call.send().await.map(|_| ()).map_err(|e| failed("PutItem", &item.key.sort, e))
     }
 
+    async fn put_all(&self, items: &[Item]) -> Answer<()> {
+        let subject = items.first().map_or("nothing", |item| item.key.sort.as_str());
+        let mut call = self.client.transact_write_items();
+        for item in items {
+            let (condition, version) = Self::condition(item.version.saturating_sub(1));
+            let put =
+                Put::builder().table_name(&self.name).set_item(Some(encode(item)?)).condition_expression(condition);
+            let put = match version {
+                Some(version) => put.expression_attribute_values(":version", version),
+                None => put,
+            };
+            let put = put.build().map_err(|e| unreadable("TransactWriteItems", subject, e.to_string()))?;
+            call = call.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        call.send().await.map(|_| ()).map_err(|error| {
+            // Of a cancelled transaction, DynamoDB says for each item why.
+            let reasons = error.as_service_error().map(cancellation_codes).unwrap_or_default();
+            let mut error = failed("TransactWriteItems", subject, error);
+            let mut causes = reasons.iter().filter_map(|code| match code.as_str() {
+                "None" | "ConditionalCheckFailed" | "TransactionConflict" => None,
+                "ThrottlingError" | "ProvisionedThroughputExceeded" => Some(Cause::Throttled),
+                _ => Some(Cause::Refused),
+            });
+            error.cause = causes.next().unwrap_or(error.cause);
+            error
+        })
+    }
+
     async fn delete(&self, key: &ItemKey, version: u64) -> Answer<()> {
         let call = self.client.delete_item().table_name(&self.name);
         let call =
@@ -99,6 +128,15 @@ impl Table for DynamoTable {
             }
         }
         Err(unreadable("Query", &query.partition, format!("more than {PAGES_MAX} pages")))
+    }
+}
+
+fn cancellation_codes(error: &TransactWriteItemsError) -> Vec<String> {
+    match error {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code().map(str::to_owned)).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

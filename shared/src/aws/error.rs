@@ -30,7 +30,7 @@ impl Cause {
         }
     }
 
-    /// The cause behind an error code of EC2, Elastic Load Balancing, Auto Scaling, DynamoDB, SQS or EventBridge.
+    /// The cause behind an error code of any service that Foregate calls.
     pub fn of_code(code: &str) -> Self {
         match code {
             "Throttling"
@@ -50,9 +50,12 @@ impl Cause {
             | "InvalidClientTokenId"
             | "ExpiredToken"
             | "ExpiredTokenException" => Self::Denied,
-            "ConditionalCheckFailedException" | "TransactionCanceledException" | "TransactionConflictException" => {
-                Self::Conflict
-            }
+            "ConditionalCheckFailedException"
+            | "TransactionCanceledException"
+            | "TransactionConflictException"
+            | "TransactionInProgressException"
+            | "ConflictException"
+            | "ResourceConflictException" => Self::Conflict,
             // Somebody else added the same rule first: the next look finds it there.
             "InvalidPermission.Duplicate" => Self::Conflict,
             "TooManyTargets"
@@ -64,9 +67,10 @@ impl Cause {
             }
             "ResourceContention" | "ScalingActivityInProgress" => Self::Unavailable,
             _ if code.ends_with("NotFound") || code.ends_with(".Malformed") => Self::NotFound,
-            "ResourceNotFoundException" | "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue" => {
-                Self::NotFound
-            }
+            "NotFoundException"
+            | "ResourceNotFoundException"
+            | "QueueDoesNotExist"
+            | "AWS.SimpleQueueService.NonExistentQueue" => Self::NotFound,
             _ => Self::Refused,
         }
     }

@@ -1,10 +1,11 @@
-//! EventBridge, behind [`Bus`].
+//! EventBridge, behind [`Bus`] and [`BusAdmission`].
 
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
 use super::sdk::{failed, partly_refused};
-use super::{Answer, Bus, OwnEvent};
+use super::{Answer, Bus, BusAdmission, Cause, OwnEvent, alias_of};
+use crate::types::AccountId;
 
 /// Entries per PutEvents, EventBridge's maximum.
 const ENTRIES_MAX: usize = 10;
@@ -47,6 +48,22 @@ impl Bus for EventBus {
             }
         }
         Ok(())
+    }
+}
+
+impl BusAdmission for EventBus {
+    async fn admit_sender(&self, account: &AccountId) -> Answer<()> {
+        let call = self.client.put_permission().event_bus_name(&self.name).action("events:PutEvents");
+        let call = call.principal(account.as_str()).statement_id(alias_of(account));
+        call.send().await.map(|_| ()).map_err(|e| failed("PutPermission", &self.name, e))
+    }
+
+    async fn expel_sender(&self, account: &AccountId) -> Answer<()> {
+        let call = self.client.remove_permission().event_bus_name(&self.name).statement_id(alias_of(account));
+        match call.send().await.map_err(|e| failed("RemovePermission", &self.name, e)) {
+            Err(error) if error.cause != Cause::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The few AWS calls that Foregate makes, as traits over plain types.
 //!
-//! A function's `observe` and `apply` see only the traits. Behind them stand the adapters (`autoscaling`, `ec2`, `elbv2`,
-//! `dynamodb`, `sqs`, `eventbridge`: the only files that name an `aws_sdk_` crate; `dns` for the VPC's resolver; a cargo
+//! A function's `observe` and `apply` see only the traits. Behind them stand the adapters (`apigateway`, `autoscaling`, `ec2`,
+//! `elbv2`, `dynamodb`, `sqs`, `eventbridge`, `lambda`: the only files that name an `aws_sdk_` crate; `dns` for the VPC's resolver; a cargo
 //! feature for each, since they are slow to build) and the [`model`], a small stateful AWS with programmable faults for
 //! simulations.
 
+#[cfg(feature = "apigateway")]
+mod apigateway;
 #[cfg(feature = "autoscaling")]
 mod autoscaling;
 pub mod clients;
@@ -19,14 +21,18 @@ mod elbv2;
 mod error;
 #[cfg(feature = "eventbridge")]
 mod eventbridge;
+#[cfg(feature = "lambda")]
+mod lambda;
 #[cfg(feature = "model")]
 pub mod model;
 #[cfg(any(
+    feature = "apigateway",
     feature = "autoscaling",
     feature = "dynamodb",
     feature = "ec2",
     feature = "elbv2",
     feature = "eventbridge",
+    feature = "lambda",
     feature = "sqs"
 ))]
 mod sdk;
@@ -42,8 +48,8 @@ use ipnet::Ipv4Net;
 use serde_json::Value;
 
 use crate::types::{
-    Health, HostName, InstanceId, InterfaceId, LoadBalancerArn, Port, PortRange, SecurityGroupId, TargetGroupArn,
-    TargetId, VpcEndpointId, Zone,
+    AccountId, Health, HostName, InstanceId, InterfaceId, LoadBalancerArn, Port, PortRange, Region, RestApiId,
+    SecurityGroupId, StageName, TargetGroupArn, TargetId, VpcEndpointId, Zone,
 };
 
 /// What a call answers.
@@ -341,6 +347,9 @@ pub trait Table: Send + Sync {
     /// DeleteItem if the stored version is `version`, else [`Cause::Conflict`].
     fn delete(&self, key: &ItemKey, version: u64) -> impl Future<Output = Answer<()>> + Send;
 
+    /// TransactWriteItems: each item as [`Table::put`] has it, all of them or none. DynamoDB takes 100 at most.
+    fn put_all(&self, items: &[Item]) -> impl Future<Output = Answer<()>> + Send;
+
     /// Query, every page, in the order of the sort key; the table's own partitions strongly consistent.
     fn query(&self, query: &ItemQuery) -> impl Future<Output = Answer<Vec<Item>>> + Send;
 }
@@ -375,4 +384,105 @@ pub struct OwnEvent {
 pub trait Bus: Send + Sync {
     /// Sends all events, ten to a call (EventBridge's maximum); an entry that EventBridge refuses fails the call.
     fn put(&self, events: &[OwnEvent]) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// A REST API, from GetRestApi.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestApi {
+    /// Its name.
+    pub name: String,
+    /// `REGIONAL`, `PRIVATE` or `EDGE`.
+    pub endpoint_types: Vec<String>,
+    /// Its description, which an import would reset.
+    pub description: Option<String>,
+    /// Its binary media types, which an import would reset.
+    pub binary_media_types: Vec<String>,
+    /// Its resource policy, which an import would reset: JSON.
+    pub policy: Option<Value>,
+}
+
+/// GetRestApi in any account that Foregate knows.
+pub trait MemberApis: Send + Sync {
+    /// The API, if it is one of that account's, read with the account's read-only role; where no account is given, one of
+    /// the central account's, read with the function's own.
+    fn rest_api(
+        &self,
+        account: Option<&AccountId>,
+        region: Option<&Region>,
+        id: &RestApiId,
+    ) -> impl Future<Output = Answer<Option<RestApi>>> + Send;
+}
+
+/// A stage, from GetStage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// The deployment that it shows.
+    pub deployment_id: String,
+    /// Whether a canary is active on it.
+    pub has_canary: bool,
+}
+
+/// A VPC link, from GetVpcLinks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VpcLink {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `AVAILABLE`, `PENDING`, `DELETING` or `FAILED`.
+    pub status: String,
+}
+
+/// The calls of API Gateway on the front door's own REST API.
+pub trait RestApis: Send + Sync {
+    /// GetRestApi; `None` when it does not exist (any more).
+    fn rest_api(&self, id: &RestApiId) -> impl Future<Output = Answer<Option<RestApi>>> + Send;
+
+    /// PutRestApi with `mode=overwrite` and `failonwarnings`: one per second and account.
+    fn import(&self, id: &RestApiId, document: &str) -> impl Future<Output = Answer<()>> + Send;
+
+    /// CreateDeployment without a stage: one per five seconds and account. The deployment's id.
+    fn deploy(&self, id: &RestApiId, description: &str) -> impl Future<Output = Answer<String>> + Send;
+
+    /// GetStage; `None` when there is no such stage.
+    fn stage(&self, id: &RestApiId, name: &StageName) -> impl Future<Output = Answer<Option<Stage>>> + Send;
+
+    /// CreateStage, or UpdateStage where `exists`: from now on the stage shows that deployment.
+    fn point_stage(
+        &self,
+        id: &RestApiId,
+        name: &StageName,
+        exists: bool,
+        deployment_id: &str,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// GetExport of a stage as OpenAPI 3.0, with the integrations: what its deployment shows.
+    fn export(&self, id: &RestApiId, stage: &StageName) -> impl Future<Output = Answer<Value>> + Send;
+
+    /// GetVpcLinks, every page.
+    fn vpc_links(&self) -> impl Future<Output = Answer<Vec<VpcLink>>> + Send;
+}
+
+/// The calls of Lambda and EventBridge that let another account in, and shut it out.
+pub trait Admission: Send + Sync {
+    /// CreateAlias on the function's unpublished version, and AddPermission for that account alone; one that is there
+    /// already is no error.
+    fn admit(&self, function: &str, account: &AccountId) -> impl Future<Output = Answer<()>> + Send;
+
+    /// RemovePermission and DeleteAlias; what is gone already is no error.
+    fn expel(&self, function: &str, account: &AccountId) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// The calls of EventBridge that say who may put events on Foregate's bus.
+pub trait BusAdmission: Send + Sync {
+    /// PutPermission: the account may put events on the bus.
+    fn admit_sender(&self, account: &AccountId) -> impl Future<Output = Answer<()>> + Send;
+
+    /// RemovePermission; what is gone already is no error.
+    fn expel_sender(&self, account: &AccountId) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// The alias through which an account reaches a function.
+pub fn alias_of(account: &AccountId) -> String {
+    format!("account-{account}")
 }

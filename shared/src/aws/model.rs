@@ -14,12 +14,14 @@ use ipnet::Ipv4Net;
 use super::{
     Answer, AwsError, Bus, Cause, InboundRule, Instance, Interface, Item, ItemKey, ItemQuery, LifecycleAction,
     LoadBalancer, Message, Network, OwnEvent, Queue, Table, Target, TargetGroup, TargetGroups, TargetType, VpcEndpoint,
+    VpcLink,
 };
 use crate::types::{
-    Health, HostName, InstanceId, InterfaceId, LoadBalancerArn, Port, SecurityGroupId, TargetGroupArn, TargetId,
-    VpcEndpointId, Zone,
+    Health, HostName, InstanceId, InterfaceId, LoadBalancerArn, Port, RestApiId, SecurityGroupId, TargetGroupArn,
+    TargetId, VpcEndpointId, Zone,
 };
 
+pub mod apis;
 mod nodes;
 mod others;
 
@@ -84,6 +86,10 @@ pub struct State {
     pub names: BTreeMap<HostName, Result<BTreeSet<Ipv4Addr>, Cause>>,
     /// The target groups.
     pub groups: BTreeMap<TargetGroupArn, Group>,
+    /// The REST APIs.
+    pub apis: BTreeMap<RestApiId, apis::Api>,
+    /// The VPC links.
+    pub vpc_links: Vec<VpcLink>,
     /// The registry's table.
     pub items: BTreeMap<ItemKey, Item>,
     /// What was sent to the queue.
@@ -450,6 +456,20 @@ impl Table for Model {
                 return Err(State::failure("PutItem", Cause::Conflict, "ConditionalCheckFailedException"));
             }
             state.items.insert(item.key.clone(), item.clone());
+            Ok(())
+        })
+    }
+
+    fn put_all(&self, items: &[Item]) -> impl Future<Output = Answer<()>> + Send {
+        self.call("TransactWriteItems", move |state| {
+            for item in items {
+                let stored = state.items.get(&item.key).map_or(0, |stored| stored.version);
+                if stored != item.version.saturating_sub(1) {
+                    let code = "TransactionCanceledException";
+                    return Err(State::failure("TransactWriteItems", Cause::Conflict, code));
+                }
+            }
+            state.items.extend(items.iter().map(|item| (item.key.clone(), item.clone())));
             Ok(())
         })
     }

@@ -48,6 +48,17 @@ impl Responder {
         }
     }
 
+    /// The responder that a deployed function has: for stacks of its own region, naming its log group, and with the further
+    /// hosts of `FOREGATE_RESPONSE_HOSTS`, which only tests set.
+    pub fn of_environment() -> Result<Self, std::env::VarError> {
+        let hosts = std::env::var("FOREGATE_RESPONSE_HOSTS").unwrap_or_default();
+        let responder = Self::new(AllowedHosts::parse(&hosts)).in_region(std::env::var("AWS_REGION")?);
+        Ok(match std::env::var("AWS_LAMBDA_LOG_GROUP_NAME") {
+            Ok(group) => responder.logging_to(&group),
+            Err(_) => responder,
+        })
+    }
+
     /// Refuses stacks of other regions than `region`, the function's own: CloudFormation does not call across regions.
     pub fn in_region(self, region: impl Into<String>) -> Self {
         Self { home: Some(region.into()), ..self }

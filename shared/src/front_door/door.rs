@@ -6,10 +6,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Method, Methods, Name, RoutePath, StageName};
+use super::{Method, Methods, Name, RoutePath};
 use crate::error::Error;
 use crate::fields::{read, scalar};
-use crate::types::RestApiId;
+use crate::types::{RestApiId, StageName};
 
 /// API Gateway's quota of resources per REST API where nothing is said; it can be raised.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
@@ -18,6 +18,10 @@ const RESOURCES_MAX: u32 = 300;
 const BASE_DEFINITION_BYTES_MAX: usize = 300 << 10;
 /// API Gateway's quota of authorizers per REST API.
 const AUTHORIZERS_MAX: usize = 10;
+
+/// API Gateway's quota of a resource policy's length, and what of it is not ranges.
+const POLICY_BYTES_MAX: usize = 8_192;
+const POLICY_BYTES: usize = 400;
 
 /// A front door as it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,10 +90,22 @@ impl FrontDoorSpec {
             private_api_link,
             resource_limit,
         } = read(spec)?;
+        if mode == Mode::Merge {
+            return Err(Error::invalid(
+                "Mode: Merge is not there yet: use Overwrite, with the platform team's own paths in BaseDefinition",
+            ));
+        }
         if authorizers.len() > AUTHORIZERS_MAX {
             return Err(Error::invalid(format!(
                 "Authorizers: API Gateway takes {AUTHORIZERS_MAX}, and there are {}",
                 authorizers.len()
+            )));
+        }
+        let policy_bytes = POLICY_BYTES + allowed_cidrs.iter().map(|cidr| cidr.to_string().len() + 3).sum::<usize>();
+        if policy_bytes > POLICY_BYTES_MAX {
+            return Err(Error::invalid(format!(
+                "AllowedCidrs: a resource policy has {POLICY_BYTES_MAX} characters at most, and these ranges need \
+                 {policy_bytes}: use larger ranges"
             )));
         }
         let authorizers = authorizers.into_iter().map(|(name, one)| Ok((name.clone(), authorizer(&name, one)?)));
@@ -219,7 +235,13 @@ mod tests {
     fn what_api_gateway_would_not_take_is_refused() {
         for (field, value, why) in [
             ("AllowedCidrs", json!(["10.0.0.0/33"]), "AllowedCidrs[0]"),
+            (
+                "AllowedCidrs",
+                json!((0..600).map(|n| format!("10.{}.{}.0/24", n / 256, n % 256)).collect::<Vec<_>>()),
+                "8192 characters at most",
+            ),
             ("Mode", json!("merge"), "Mode"),
+            ("Mode", json!("Merge"), "Merge is not there yet"),
             ("BaseDefinition", json!("{"), "not JSON"),
             ("BaseDefinition", json!({"swagger": "2.0"}), "'swagger' is not paths"),
             ("BaseDefinition", json!({"paths": {"/x/{proxy+}/y": {"get": {}}}}), "nothing below"),

@@ -9,15 +9,14 @@ mod door;
 mod methods;
 mod path;
 pub mod records;
+pub mod resources;
 mod route;
 mod tenant;
 
 pub use door::{FrontDoorSpec, Mode};
 pub use methods::{Method, Methods};
 pub use path::{RoutePath, Segment};
-pub use route::{
-    Auth, Backend, BackendPath, BackendUrl, HeaderName, HeaderValue, Region, RouteSpec, StageName, variables_in,
-};
+pub use route::{Auth, Backend, BackendPath, BackendUrl, HeaderName, HeaderValue, RouteSpec, variables_in};
 pub use tenant::Tenant;
 
 crate::checked_string!(

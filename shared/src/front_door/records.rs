@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::claims::Claim;
-use super::{FrontDoorSpec, Name, RouteSpec};
+use super::{FrontDoorSpec, Name, RouteSpec, Tenant};
 use crate::custom_resource::Later;
 use crate::error::{Error, ErrorType};
 use crate::origin::{Origin, Requests};
@@ -26,6 +27,29 @@ pub struct FrontDoor {
     /// Whether it is to be forgotten: a tombstone, against late requests.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+}
+
+/// A tenant: an account that was let in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Onboarded {
+    /// Who asked for it.
+    pub origin: Origin,
+    /// What it may do.
+    pub grants: Tenant,
+    /// The ways in that it was given, as `Fn::GetAtt` names them.
+    pub attributes: Map<String, Value>,
+    /// The requests that made it what it is.
+    pub requests: Requests,
+    /// Whether it was shut out: a tombstone, against late requests.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+}
+
+impl Onboarded {
+    /// Whether an operator means it by this name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.origin.name() == name || self.grants.account.as_str() == name
+    }
 }
 
 /// How a route stands.
@@ -94,8 +118,7 @@ pub struct Route {
     pub spec: RouteSpec,
     /// Counts what was asked for.
     pub generation: u64,
-    /// When its path was claimed, in claims below its first segment: of two that can't both stand, the older claim was
-    /// given up before the younger was made.
+    /// When its path was claimed, counted in changes to the claims below its first segment.
     pub claimed_at: u64,
     /// How it stands.
     pub status: Status,
@@ -152,12 +175,11 @@ pub struct Publication {
     pub newest: u64,
     /// The deployment that the live stage shows.
     pub deployment_id: String,
-    /// The hash of the document that was imported last.
-    pub imported: String,
     /// The hash of the document that the live revision was made of.
     pub hash: String,
-    /// When the last deployment was made, in milliseconds since the epoch.
-    pub deployed_at_millis: u64,
+    /// The hash of the front door's settings and the tenants' grants that the live revision was made under.
+    #[serde(default)]
+    pub door_hash: String,
     /// Who has put the stage back to an earlier revision: until a `publish` nothing goes live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_by: Option<String>,

@@ -9,7 +9,7 @@ use url::{Host, Url};
 use super::{Methods, Name, RoutePath, Segment};
 use crate::error::Error;
 use crate::fields::{exactly_one, read, scalar};
-use crate::types::{Malformed, RestApiId};
+use crate::types::{Malformed, Region, RestApiId, StageName};
 
 /// A spec is a few hundred bytes; DynamoDB's item has 400 KB, CloudFormation's request 256 KB.
 const SPEC_BYTES_MAX: usize = 16_384;
@@ -73,22 +73,6 @@ pub enum Auth {
     /// Whom the front door's authorizer of this name lets.
     Authorizer(Name),
 }
-
-crate::checked_string!(
-    /// A stage's name: letters, digits, `-` and `_`.
-    StageName,
-    "a stage's name of at most 128 letters, digits, dashes and underscores",
-    |s| (1..=128).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-);
-
-crate::checked_string!(
-    /// A region's name. It becomes part of a host's name.
-    Region,
-    "a region such as eu-west-1",
-    |s| (5..=32).contains(&s.len())
-        && s.contains('-')
-        && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-);
 
 crate::checked_string!(
     /// An HTTP header's name, none that belongs to the connection or says which API is meant.
@@ -381,6 +365,13 @@ impl RouteSpec {
     /// Every variable of the backend has to be one of the path's: API Gateway would refuse the whole import.
     fn check_variables(&self) -> Result<(), Error> {
         let known: Vec<&str> = self.path.segments().iter().filter_map(Segment::variable).collect();
+        let mapped = self.headers.values().filter_map(|value| match value {
+            HeaderValue::Expression(expression) => expression.strip_prefix("method.request.path."),
+            HeaderValue::Text(_) => None,
+        });
+        if let Some(name) = mapped.into_iter().find(|name| !known.contains(name)) {
+            return Err(Error::invalid(format!("Headers: {name} is not a variable of the path {}", self.path)));
+        }
         let unknown = variables_in(self.backend_text()).find(|name| !known.contains(name));
         match unknown {
             None => Ok(()),
@@ -454,6 +445,7 @@ mod tests {
             (with("/Headers", json!({"x-apigw-api-id": "z"})), "a route may set"),
             (with("/Headers", json!({"Host": "z"})), "a route may set"),
             (with("/Headers", json!({"X A": "z"})), "a route may set"),
+            (with("/Headers", json!({"X-A": "method.request.path.id"})), "id is not a variable of the path"),
             (with("/Backend/PrivateApi/Path", json!("/x/{id}")), "{id} is not a variable of the path"),
             (with("/Backend/PrivateApi/Path", json!("/x/../y")), "no '.' or '..' alone"),
             (with("/Backend/PrivateApi/Region", json!("eu.evil.example/")), "a region such as"),

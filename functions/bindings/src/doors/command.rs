@@ -2,12 +2,13 @@
 
 use futures::StreamExt;
 use serde_json::{Value, json};
+use shared::command::{check_name, gather, verb};
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::origin::Origin;
 use shared::trigger::{Command, CommandItem};
 
-use super::{apply_alone, check_name, shift, stamp};
+use super::{apply_alone, shift, stamp};
 use crate::intake;
 use crate::observe;
 use crate::reconcile::{self, Looked, Patience, Shift};
@@ -22,7 +23,7 @@ const CONCURRENT_MAX: usize = 4;
 
 /// A direct invoke.
 pub async fn command<W: World>(world: &W, invocation: &Invocation, command: Command) -> Result<Value, Error> {
-    let verb: Verb = command.verb.parse()?;
+    let verb = verb(VERBS, &command.verb)?;
     let batch = command.items.is_some();
     let items = command.into_items()?;
     if verb == Verb::List {
@@ -51,25 +52,6 @@ async fn every_binding<W: World>(world: &W) -> Result<Vec<CommandItem>, Error> {
     Ok(bindings.into_iter().map(|binding| CommandItem { name: Some(binding.id), spec: None }).collect())
 }
 
-/// All items were tried; if any failed, the batch did, and its error names each.
-fn gather(answers: Vec<(String, Result<Value, Error>)>) -> Result<Value, Error> {
-    let (mut done, mut failed) = (Vec::new(), Vec::new());
-    for (name, answer) in answers {
-        match answer {
-            Ok(answer) => done.push(answer),
-            Err(error) => failed.push((name, error)),
-        }
-    }
-    let Some((_, first)) = failed.first() else {
-        return Ok(json!({"items": done}));
-    };
-    let error_type = first.error_type;
-    let each: Vec<String> =
-        failed.iter().map(|(name, error)| format!("{name}: {}: {error}", error.error_type)).collect();
-    let total = done.len() + failed.len();
-    Err(Error::new(error_type, format!("{} of {total} items failed; {}", failed.len(), each.join("; "))))
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verb {
     Apply,
@@ -80,24 +62,14 @@ enum Verb {
     Sync,
 }
 
-impl std::str::FromStr for Verb {
-    type Err = Error;
-    fn from_str(verb: &str) -> Result<Self, Error> {
-        const VERBS: &[(&str, Verb)] = &[
-            ("apply", Verb::Apply),
-            ("delete", Verb::Delete),
-            ("plan", Verb::Plan),
-            ("get", Verb::Get),
-            ("list", Verb::List),
-            ("sync", Verb::Sync),
-        ];
-        let found = VERBS.iter().find(|(name, _)| *name == verb).map(|(_, found)| *found);
-        found.ok_or_else(|| {
-            let names: Vec<&str> = VERBS.iter().map(|(name, _)| *name).collect();
-            Error::invalid(format!("command: '{verb}' is none of {}", names.join(", ")))
-        })
-    }
-}
+const VERBS: &[(&str, Verb)] = &[
+    ("apply", Verb::Apply),
+    ("delete", Verb::Delete),
+    ("plan", Verb::Plan),
+    ("get", Verb::Get),
+    ("list", Verb::List),
+    ("sync", Verb::Sync),
+];
 
 async fn one<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: CommandItem) -> Result<Value, Error> {
     let shift = shift(invocation);

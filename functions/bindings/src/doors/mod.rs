@@ -49,18 +49,6 @@ async fn delete_all<W: World>(
     Ok(())
 }
 
-fn check_name(name: &str) -> Result<(), Error> {
-    let fits = (1..=128).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
-    match fits {
-        true => Ok(()),
-        false => Err(Error::invalid(format!(
-            "name: '{}' is not 1 to 128 letters, digits, dots, dashes or underscores",
-            name.chars().take(140).collect::<String>()
-        ))),
-    }
-}
-
 /// The invocation's own mark. Commands come one by one and each is the newest.
 fn stamp(invocation: &Invocation) -> Stamp {
     Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None }

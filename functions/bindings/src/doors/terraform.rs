@@ -1,12 +1,13 @@
 //! Terraform's door: `aws_lambda_invocation` with `lifecycle_scope = "CRUD"`.
 
 use serde_json::{Value, json};
+use shared::command::check_name;
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::origin::Origin;
 use shared::trigger::{CommandItem, Terraform, TerraformAction};
 
-use super::{apply_alone, check_name, delete_all, shift, stamp};
+use super::{apply_alone, delete_all, shift, stamp};
 use crate::intake;
 use crate::reconcile::Shift;
 use crate::record::Status;

@@ -1,6 +1,7 @@
 //! What Foregate is for, from nothing to the end, on a local cloud that `make demo` has started. Ends with an error where
 //! anything differs from what is expected.
 
+mod door;
 mod endpoint;
 mod nodes;
 mod rules;
@@ -31,6 +32,7 @@ async fn play() -> Result<()> {
     endpoint::play(&cloud).await?;
     nodes::play(&cloud).await?;
     rules::play(&cloud).await?;
+    door::play(&cloud).await?;
     println!("\nEverything was as expected, after {:.0} s.", began.elapsed().as_secs_f64());
     Ok(())
 }

@@ -1,0 +1,137 @@
+//! Step 3, apply: the calls on the REST API, up to the candidate stage. The live stage is [`cycle`](crate::cycle)'s.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value;
+use shared::aws::{AwsError, Cause, RestApis};
+use shared::error::{Error, ErrorType};
+use shared::front_door::FrontDoorSpec;
+use shared::front_door::records::Refusal;
+use shared::types::StageName;
+
+use crate::plan::render::render;
+use crate::plan::{Carried, Goes, Selection, Verdict};
+use crate::world::World;
+
+/// API Gateway's rate of PutRestApi, per account, and something for clocks.
+const IMPORT: Duration = Duration::from_millis(1_100);
+
+/// How many imports a search for culprits takes at most: a minute's, of the function's five.
+const IMPORTS_MAX: usize = 60;
+
+/// What was imported.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The document that the REST API has now.
+    pub document: Value,
+    /// The routes that were left out, and what becomes of them.
+    pub left_out: Vec<(String, Verdict)>,
+}
+
+/// Imports what goes live. When API Gateway refuses the document, the culprits among what is new are found by halving, and
+/// left out of the selection: the others go live. Those that were not reached before the bound are left for the next run.
+pub async fn import<W: World>(
+    world: &W,
+    door: &FrontDoorSpec,
+    had: &Carried,
+    selection: &mut Selection,
+) -> Result<Imported, Error> {
+    let attempt = |goes: Vec<Goes>| async move {
+        let document = render(door, had, &goes, world.region());
+        let result = world.apis().import(&door.rest_api_id, &document.to_string()).await;
+        (document, result)
+    };
+    let (document, result) = attempt(selection.goes.clone()).await;
+    let refusal = match result {
+        Ok(()) => return Ok(Imported { document, left_out: Vec::new() }),
+        Err(error) => error,
+    };
+    let (suspects, mut good): (Vec<Goes>, Vec<Goes>) = selection.goes.drain(..).partition(|one| one.is_new);
+    if suspects.is_empty() || !matches!(refusal.cause, Cause::Refused | Cause::LimitExceeded) {
+        return Err(refusal.into());
+    }
+    let mut left_out = Vec::new();
+    // Without any suspect it has to be taken, or none of them is to blame. A quota is nobody's fault in particular.
+    let mut groups = match refusal.cause {
+        Cause::LimitExceeded => {
+            left_out.extend(suspects.into_iter().map(|one| (one.id, Verdict::Rejected(why(&refusal)))));
+            vec![Vec::new()]
+        }
+        _ => vec![suspects, Vec::new()],
+    };
+    let mut last = document;
+    for _ in 0..IMPORTS_MAX {
+        let Some(mut group) = groups.pop() else { break };
+        tokio::time::sleep(IMPORT).await;
+        let mut goes = good.clone();
+        goes.extend(group.iter().cloned());
+        goes.sort_by_key(|one| (one.spec.path.canonical(), one.spec.methods.to_string(), one.id.clone()));
+        let (document, result) = attempt(goes.clone()).await;
+        match result {
+            Ok(()) => (good, last) = (goes, document),
+            Err(error) if error.cause != Cause::Refused || group.is_empty() => return Err(error.into()),
+            Err(error) if group.len() == 1 => {
+                left_out.extend(group.into_iter().map(|one| (one.id, Verdict::Rejected(why(&error)))));
+            }
+            Err(_) => {
+                let half = group.split_off(group.len() / 2);
+                groups.push(half);
+                groups.push(group);
+            }
+        }
+    }
+    let unsure = Refusal::from(&Error::blocked(
+        "API Gateway refuses something that was to be published together with this route: it is looked for",
+    ));
+    left_out.extend(groups.into_iter().flatten().map(|one| (one.id, Verdict::Waits(unsure.clone()))));
+    selection.goes = good;
+    Ok(Imported { document: last, left_out })
+}
+
+fn why(error: &AwsError) -> Refusal {
+    let error_type = match error.cause {
+        Cause::LimitExceeded => ErrorType::LimitExceeded,
+        _ => ErrorType::InvalidInput,
+    };
+    Refusal::from(&Error::new(error_type, format!("API Gateway refuses the route: {}", error.message)))
+}
+
+/// Shows the deployment on the candidate stage and holds what that stage has against the document: every method of every
+/// path, and nothing else.
+pub async fn look_at_candidate<W: World>(
+    world: &W,
+    door: &FrontDoorSpec,
+    document: &Value,
+    deployment_id: &str,
+) -> Result<(), Error> {
+    let candidate: StageName = format!("{}-candidate", door.stage_name)
+        .parse()
+        .map_err(|e| Error::invalid(format!("StageName: with -candidate behind it, it is no stage's name: {e}")))?;
+    let exists = world.apis().stage(&door.rest_api_id, &candidate).await?.is_some();
+    world.apis().point_stage(&door.rest_api_id, &candidate, exists, deployment_id).await?;
+    let shown = operations(&world.apis().export(&door.rest_api_id, &candidate).await?);
+    let wanted = operations(document);
+    let different: Vec<&String> = wanted.symmetric_difference(&shown).take(5).collect();
+    match different.is_empty() {
+        true => Ok(()),
+        false => Err(Error::upstream(format!(
+            "the candidate stage of {} does not show what was imported, the live stage was left alone; among others: \
+             {different:?}",
+            door.name
+        ))),
+    }
+}
+
+/// Every method of every path, as `get /cats/{p2}`.
+fn operations(document: &Value) -> BTreeSet<String> {
+    let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+    let methods = paths.flat_map(|(path, item)| {
+        let keys = item.as_object().into_iter().flat_map(|item| item.keys());
+        keys.filter(|key| IS_METHOD.contains(&key.as_str())).map(move |key| format!("{key} {path}"))
+    });
+    methods.collect()
+}
+
+const IS_METHOD: [&str; 8] =
+    ["get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"];

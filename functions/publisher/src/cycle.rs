@@ -1,0 +1,246 @@
+//! One publication of one front door, under its lease: read, decide, put live, settle. Everything that is pending when a
+//! deployment may be made goes along.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::aws::{Bus, OwnEvent, RestApis};
+use shared::entry::Invocation;
+use shared::error::Error;
+use shared::front_door::FrontDoorSpec;
+use shared::front_door::records::{Publication, Revision, Route, Status};
+use shared::lease::{Attempt, Holder, Lease};
+use shared::origin::hash;
+use shared::registry::{self, Record, Registry};
+
+use crate::apply::{self, Imported};
+use crate::observe;
+use crate::plan::Selection;
+use crate::plan::changes::changes;
+use crate::plan::render::render;
+use crate::plan::select::{resources_of, select};
+use crate::rate;
+use crate::settle;
+use crate::world::World;
+
+/// How closely to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Only if something waits to be published: what the stream has woken us for may be done already.
+    Pending,
+    /// In any case, the live stage included.
+    Everything,
+    /// In any case, and though an operator has put the stage back.
+    Forward,
+}
+
+/// How often somebody who waits for the lease looks again.
+const LOOK: Duration = Duration::from_millis(300);
+/// So many stacks that wait, and so many more with every second, are a burst.
+const BURST: usize = 5;
+/// Nobody waits for longer on account of others that come after.
+const GATHER_MILLIS: u64 = 20_000;
+/// What a publication needs of the function's time, answers included.
+const NEEDED: Duration = Duration::from_secs(20);
+
+/// Publishes the front door if there is anything to publish, and settles what is settled.
+pub async fn publish<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    door: &FrontDoorSpec,
+    depth: Depth,
+) -> Result<Publication, Error> {
+    let registry = Registry::new(world.table());
+    if depth == Depth::Pending && !is_pending(world, door).await? {
+        return observe::publication(world, &door.name).await;
+    }
+    let mut lease = lease(world, invocation, door).await?;
+    if depth == Depth::Forward {
+        lease.value.rolled_back_by = None;
+    }
+    let done = under_lease(world, invocation, door, &mut lease).await;
+    let publication = lease.value.clone();
+    // A lease that was lost is nobody's to give back; what was done under it is what counts.
+    if let Err(error) = lease.release(&registry).await {
+        tracing::warn!(front_door = door.name.as_str(), "failed to give the lease back: {error}");
+    }
+    done.map(|()| publication)
+}
+
+async fn is_pending<W: World>(world: &W, door: &FrontDoorSpec) -> Result<bool, Error> {
+    if !observe::waiting(world, &door.name).await?.is_empty() {
+        return Ok(true);
+    }
+    let settled = |record: &Record<Route>| matches!(record.value.status, Status::Live | Status::Rejected);
+    if observe::routes(world, &door.name).await?.iter().any(|record| !settled(record)) {
+        return Ok(true);
+    }
+    let publication = observe::publication(world, &door.name).await?;
+    Ok(publication.door_hash != hash_of_settings(world, door).await?)
+}
+
+/// The lease, as soon as whoever has it is done.
+pub async fn lease<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    door: &FrontDoorSpec,
+) -> Result<Lease<Publication>, Error> {
+    let registry = Registry::new(world.table());
+    let key = registry::publication_key(door.name.as_str());
+    loop {
+        let holder =
+            Holder { id: invocation.request_id.clone(), until_seconds: invocation.deadline_millis / 1_000 + 5 };
+        match Lease::attempt(&registry, &key, holder, world.now_millis() / 1_000).await? {
+            Attempt::Taken(lease) => return Ok(lease),
+            Attempt::Held { .. } if invocation.remaining() > NEEDED => tokio::time::sleep(LOOK).await,
+            Attempt::Held { .. } => {
+                return Err(Error::conflict(format!("the front door {} is being published: try again", door.name)));
+            }
+        }
+    }
+}
+
+/// What of a front door's publication does not come from routes: its own settings and the tenants' grants.
+async fn hash_of_settings<W: World>(world: &W, door: &FrontDoorSpec) -> Result<String, Error> {
+    let reading = async {
+        let tenants = Registry::new(world.table())
+            .list::<shared::front_door::records::Onboarded>(registry::tenant_key(""))
+            .await?;
+        Ok::<_, Error>(
+            tenants.into_iter().map(|record| (record.value.grants, record.value.deleted)).collect::<Vec<_>>(),
+        )
+    };
+    Ok(hash(&json!([door, reading.await?]).to_string()))
+}
+
+async fn under_lease<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    door: &FrontDoorSpec,
+    lease: &mut Lease<Publication>,
+) -> Result<(), Error> {
+    if let Some(by) = &lease.value.rolled_back_by {
+        tracing::warn!(
+            front_door = door.name.as_str(),
+            by,
+            "held at an earlier revision: publish puts it forward again"
+        );
+        return Ok(());
+    }
+    let registry = Registry::new(world.table());
+    rate::wait(world).await?;
+    gather(world, invocation, door).await?;
+    let door_hash = hash_of_settings(world, door).await?;
+    let waiting = observe::waiting(world, &door.name).await?;
+    let records = observe::routes(world, &door.name).await?;
+    let reading = observe::reading(world, door, invocation.caller.account(), &records).await?;
+    let mut selection = select(&reading);
+    if selection.goes.is_empty() && lease.value.revision == 0 && door.base_paths()?.is_empty() {
+        // API Gateway deploys nothing that has no method, and there is nothing to take off.
+        return settle::settle(world, door, records, waiting, &selection, 0).await;
+    }
+    let had = observe::carried(world, door).await?;
+    let document = render(door, &had, &selection.goes, world.region()).to_string();
+    let stage = world.apis().stage(&door.rest_api_id, &door.stage_name).await?;
+    if stage.as_ref().is_some_and(|stage| stage.has_canary) {
+        return Err(Error::blocked(format!(
+            "the stage {} of the front door {} has an active canary: promote or remove it",
+            door.stage_name, door.name
+        )));
+    }
+    let shown = stage.as_ref().map(|stage| stage.deployment_id.as_str());
+    let has_drifted = lease.value.revision > 0 && shown != Some(lease.value.deployment_id.as_str());
+    if has_drifted {
+        let detail = json!({"frontDoor": door.name, "stage": door.stage_name, "shows": shown, "published": lease.value.deployment_id});
+        tell(world, "Drift Found", detail).await?;
+    }
+    let is_as_published = lease.value.hash == hash(&document) && shown.is_some();
+    if !is_as_published {
+        let lines = changes(&reading.routes, &selection);
+        tracing::info!(front_door = door.name.as_str(), plan = lines.join("\n"), "publishing");
+        let Imported { document, left_out } = apply::import(world, door, &had, &mut selection).await?;
+        selection.verdicts.extend(left_out);
+        // When all that was new is refused, what is live is what it was.
+        if lease.value.hash != hash(&document.to_string()) || shown.is_none() {
+            let lines = changes(&reading.routes, &selection);
+            put_live(world, door, lease, &registry, &document, stage.is_some(), &selection, lines).await?;
+        }
+        lease.value.door_hash = door_hash;
+    } else if has_drifted {
+        let deployment = lease.value.deployment_id.clone();
+        world.apis().point_stage(&door.rest_api_id, &door.stage_name, true, &deployment).await?;
+    } else {
+        lease.value.door_hash = door_hash;
+    }
+    settle::settle(world, door, records, waiting, &selection, lease.value.revision).await
+}
+
+/// Waits while a burst is coming in, within bounds: a hundred stacks at once are then one publication or two, instead of one
+/// every five seconds.
+async fn gather<W: World>(world: &W, invocation: &Invocation, door: &FrontDoorSpec) -> Result<(), Error> {
+    let began = world.now_millis();
+    let mut before = observe::waiting(world, &door.name).await?.len();
+    while before >= BURST && world.now_millis() - began < GATHER_MILLIS && invocation.remaining() > NEEDED {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = observe::waiting(world, &door.name).await?.len();
+        if now < before + BURST {
+            break;
+        }
+        before = now;
+    }
+    Ok(())
+}
+
+/// Deploys what was imported, looks at it on the candidate stage, and switches the live one.
+#[allow(clippy::too_many_arguments)]
+async fn put_live<W: World>(
+    world: &W,
+    door: &FrontDoorSpec,
+    lease: &mut Lease<Publication>,
+    registry: &Registry<'_, W::Table>,
+    document: &Value,
+    stage_exists: bool,
+    selection: &Selection,
+    lines: Vec<String>,
+) -> Result<(), Error> {
+    let number = lease.value.newest + 1;
+    let document_hash = hash(&document.to_string());
+    rate::take(world).await?;
+    let description = format!("Foregate revision {number} ({})", &document_hash[..12]);
+    let deployment_id = world.apis().deploy(&door.rest_api_id, &description).await?;
+    apply::look_at_candidate(world, door, document, &deployment_id).await?;
+    let revision = Revision {
+        number,
+        front_door: door.name.clone(),
+        deployment_id: deployment_id.clone(),
+        hash: document_hash.clone(),
+        made_at_seconds: world.now_millis() / 1_000,
+        routes: selection.goes.len(),
+        changes: lines.into_iter().take(CHANGES_MAX).collect(),
+    };
+    // A run that died after this has left the number behind: it is written over.
+    let key = registry::revision_key(door.name.as_str(), number);
+    let left = registry.get::<Revision>(&key).await?.map_or(0, |record| record.version);
+    registry.put(&mut Record { version: left, ..Record::new(key, revision.clone()) }).await?;
+    // The fencing token: who has lost the lease fails here, before the stage is touched.
+    lease.value.newest = number;
+    lease.save(registry).await?;
+    world.apis().point_stage(&door.rest_api_id, &door.stage_name, stage_exists, &deployment_id).await?;
+    lease.value.revision = number;
+    lease.value.deployment_id = deployment_id;
+    lease.value.hash = document_hash;
+    lease.value.resources = resources_of(&selection.goes);
+    lease.save(registry).await?;
+    let detail =
+        json!({"frontDoor": door.name, "revision": number, "routes": revision.routes, "changes": revision.changes});
+    tell(world, "Front Door Published", detail).await
+}
+
+/// A revision's record and an event have a size: 400 KB and 256 KB.
+const CHANGES_MAX: usize = 200;
+
+/// Tells the bus something.
+pub async fn tell<W: World>(world: &W, detail_type: &'static str, detail: Value) -> Result<(), Error> {
+    let event = OwnEvent { detail_type, resources: Vec::new(), detail };
+    world.bus().put(&[event]).await.map_err(Error::from)
+}

@@ -1,0 +1,138 @@
+//! Which routes go live. Grants and links are looked at anew each time: a grant that was taken back takes its routes along.
+
+use std::collections::BTreeMap;
+
+use shared::error::{Error, ErrorType};
+use shared::front_door::claims::Claims;
+use shared::front_door::records::{Refusal, Route, Status};
+use shared::front_door::resources::{self, Resources};
+use shared::front_door::{Backend, Name, RouteSpec};
+
+use super::{Goes, Reading, Selection, Verdict};
+
+/// The verdict on every route, and what is published.
+pub fn select(reading: &Reading) -> Selection {
+    let mut selection = Selection::default();
+    let mut room = Room::default();
+    for route in by_seniority(&reading.routes) {
+        let verdict = judge(reading, route, &mut room, &mut selection.goes);
+        selection.verdicts.insert(route.id.clone(), verdict);
+    }
+    selection.goes.sort_by_key(|one| (one.spec.path.canonical(), one.spec.methods.to_string(), one.id.clone()));
+    selection
+}
+
+/// Those that are live come first, so that it is a newcomer that finds no room; then those that were claimed first.
+fn by_seniority(routes: &[Route]) -> Vec<&Route> {
+    let mut sorted: Vec<&Route> = routes.iter().collect();
+    sorted.sort_by_key(|route| (route.live.is_none(), route.spec.path.first(), route.claimed_at, &route.id));
+    sorted
+}
+
+fn judge(reading: &Reading, route: &Route, room: &mut Room, goes: &mut Vec<Goes>) -> Verdict {
+    if matches!(route.status, Status::Deleting | Status::Deleted) {
+        return Verdict::Deleted;
+    }
+    let asked = match &route.refusal {
+        // What was rejected once stays so until it is asked for anew.
+        Some(refusal) if route.status == Status::Rejected => Err(Verdict::Rejected(refusal.clone())),
+        _ => admit(reading, route, &route.spec, room),
+    };
+    match asked {
+        Ok(one) => {
+            goes.push(one);
+            Verdict::Live
+        }
+        Err(verdict) => {
+            let before = route.live.as_ref().filter(|live| live.spec != route.spec);
+            if let Some(Ok(one)) = before.map(|live| admit(reading, route, &live.spec, room)) {
+                goes.push(one);
+            }
+            verdict
+        }
+    }
+}
+
+fn admit(reading: &Reading, route: &Route, spec: &RouteSpec, room: &mut Room) -> Result<Goes, Verdict> {
+    let was_live = route.live.as_ref().is_some_and(|live| live.spec == *spec);
+    // What was live may come back by itself; what never was has somebody waiting to hear.
+    let refuse = |error: Error| match was_live {
+        true => Verdict::Waits(Refusal::from(&error)),
+        false => Verdict::Rejected(Refusal::from(&error)),
+    };
+    if route.owner != reading.central {
+        let tenant = reading.tenants.get(&route.owner);
+        let gone = || Error::forbidden(format!("account {} is no tenant of this front door any more", route.owner));
+        let granted = tenant.ok_or_else(gone).and_then(|one| one.admit(spec, reading.door.private_api_link.as_ref()));
+        granted.map_err(refuse)?;
+    }
+    let link_id = link(reading, spec).map_err(|missing| match missing {
+        Missing::Absent(error) => refuse(error),
+        Missing::NotYet(error) => Verdict::Waits(Refusal::from(&error)),
+    })?;
+    room.take(reading, route, spec).map_err(refuse)?;
+    Ok(Goes { id: route.id.clone(), owner: route.owner.clone(), spec: spec.clone(), is_new: !was_live, link_id })
+}
+
+enum Missing {
+    Absent(Error),
+    NotYet(Error),
+}
+
+fn link(reading: &Reading, spec: &RouteSpec) -> Result<String, Missing> {
+    let absent = |what: &str| Missing::Absent(Error::not_found(what));
+    let name: &Name = match &spec.backend {
+        Backend::Http { link, .. } => link,
+        Backend::PrivateApi { .. } => {
+            let link = reading.door.private_api_link.as_ref();
+            link.ok_or_else(|| absent("Backend.PrivateApi: the front door's PrivateApiLink is not set"))?
+        }
+    };
+    let link = reading.links.get(name);
+    let link = link.ok_or_else(|| absent(&format!("Backend: there is no VPC link called {name}")))?;
+    match link.status.as_str() {
+        "AVAILABLE" => Ok(link.id.clone()),
+        status => Err(Missing::NotYet(Error::new(
+            ErrorType::Blocked,
+            format!("the VPC link {name} is {status}: the route goes live when it is AVAILABLE"),
+        ))),
+    }
+}
+
+/// What is taken of the front door so far.
+#[derive(Default)]
+struct Room {
+    claims: BTreeMap<String, Claims>,
+    resources: Resources,
+}
+
+impl Room {
+    fn take(&mut self, reading: &Reading, route: &Route, spec: &RouteSpec) -> Result<(), Error> {
+        let first = spec.path.first();
+        let mut claims = self.claims.get(first).cloned().unwrap_or_default();
+        let mut claim = route.claim();
+        (claim.path, claim.methods) = (spec.path.clone(), spec.methods.clone());
+        claims.claim(&route.id, claim)?;
+        let before = self.resources.insert(first.to_owned(), claims.resources());
+        if let Err(error) = resources::check(&reading.door.name, reading.door.resources_max, &self.resources) {
+            match before {
+                Some(before) => self.resources.insert(first.to_owned(), before),
+                None => self.resources.remove(first),
+            };
+            return Err(error);
+        }
+        self.claims.insert(first.to_owned(), claims);
+        Ok(())
+    }
+}
+
+/// How many resources what goes live takes, for `routes` to hold the next one against.
+pub fn resources_of(goes: &[Goes]) -> Resources {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut resources = Resources::new();
+    for one in goes {
+        let new = one.spec.path.resources().filter(|resource| seen.insert(resource.clone())).count();
+        *resources.entry(one.spec.path.first().to_owned()).or_default().entry(one.owner.clone()).or_default() += new;
+    }
+    resources
+}

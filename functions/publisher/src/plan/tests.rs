@@ -1,0 +1,285 @@
+//! What is decided, as tables; what is rendered, as golden files. `UPDATE_GOLDEN=1` writes the files anew: look at the diff.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use shared::front_door::records::{Live, Refusal, Route, Status};
+use shared::front_door::{FrontDoorSpec, RouteSpec, Tenant};
+use shared::origin::{Origin, Requests};
+use shared::types::AccountId;
+
+use super::changes::changes;
+use super::render::render;
+use super::select::select;
+use super::{Carried, Link, Reading, Verdict};
+
+const CENTRAL: &str = "123456789012";
+const CATS: &str = "111111111111";
+const DOGS: &str = "222222222222";
+
+fn account(id: &str) -> AccountId {
+    id.parse().unwrap()
+}
+
+fn private_api() -> Value {
+    json!({"PrivateApi": {"RestApiId": "a1b2c3d4e5", "StageName": "live"}})
+}
+
+fn spec(path: &str, methods: Value) -> Value {
+    json!({"Path": path, "Methods": methods, "Auth": "AWS_IAM", "Backend": private_api()})
+}
+
+fn route(owner: &str, name: &str, spec: Value) -> Route {
+    let origin = Origin::Command { name: name.into() };
+    Route {
+        id: format!("route-{owner}-{name}"),
+        owner: account(owner),
+        origin,
+        spec: RouteSpec::parse(spec).unwrap(),
+        generation: 1,
+        claimed_at: 1,
+        status: Status::Pending,
+        refusal: None,
+        live: None,
+        requests: Requests::default(),
+    }
+}
+
+fn live(mut route: Route) -> Route {
+    route.status = Status::Live;
+    route.live = Some(Live { generation: route.generation, revision: 1, spec: route.spec.clone() });
+    route
+}
+
+fn door(fields: Value) -> FrontDoorSpec {
+    let mut spec = json!({"RestApiId": "f1e2d3c4b5", "StageName": "prod", "PrivateApiLink": "private-apis"});
+    spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    FrontDoorSpec::parse(spec).unwrap()
+}
+
+fn reading(door: FrontDoorSpec, routes: Vec<Route>) -> Reading {
+    let tenant = |id: &str, prefixes: Value| {
+        let spec = json!({"AccountId": id, "Prefixes": prefixes, "BackendHosts": ["nlb.example.com"]});
+        (account(id), Tenant::parse(spec).unwrap())
+    };
+    let link = |name: &str, status: &str| {
+        (name.parse().unwrap(), Link { id: format!("id-{name}"), status: status.to_owned() })
+    };
+    Reading {
+        door,
+        central: account(CENTRAL),
+        routes,
+        tenants: BTreeMap::from([tenant(CATS, json!(["/cats", "/owners"])), tenant(DOGS, json!(["/dogs"]))]),
+        links: BTreeMap::from([link("private-apis", "AVAILABLE"), link("gate", "AVAILABLE"), link("new", "PENDING")]),
+    }
+}
+
+fn api() -> Carried {
+    Carried { title: "front-door".into(), ..Carried::default() }
+}
+
+fn golden(name: &str, text: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/plan/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == text, "{path:?} differs: run with UPDATE_GOLDEN=1 and look at the diff");
+}
+
+fn http(link: &str, url: &str) -> Value {
+    json!({"Http": {"Link": link, "Url": url}})
+}
+
+/// The routes of the scenarios, as their teams would write them.
+fn scenarios() -> Vec<(&'static str, FrontDoorSpec, Vec<Route>)> {
+    let mut webhook = spec("/webhooks/{source}", json!("POST"));
+    webhook["Backend"] = http("gate", "http://nlb.example.com:8084/webhooks/webhook/{source}");
+    webhook["ApiKeyRequired"] = json!(true);
+    webhook["Auth"] = json!("NONE");
+    webhook["TimeoutMs"] = json!(5_000);
+    let mut service = spec("/shop/{proxy+}", json!("ANY"));
+    service["Backend"] = http("gate", "http://nlb.example.com/{proxy}");
+    service["Headers"] =
+        json!({"X-Forwarded-Prefix": "/shop", "X-Request": "context.requestId", "X-Path": "method.request.path.proxy"});
+    service["Auth"] = json!({"Authorizer": "pool"});
+    let mut orders = spec("/users/{uuid}/orders", json!(["GET", "POST"]));
+    orders["Backend"] = json!({"PrivateApi": {"RestApiId": "q1w2e3r4t5", "StageName": "v1", "Path": "/orders/of/{uuid}", "Region": "eu-central-1"}});
+    let base = json!({
+        "paths": {"/health": {"get": {
+            "security": [], "responses": {"200": {"description": "Well"}},
+            "x-amazon-apigateway-integration": {"type": "mock", "requestTemplates": {"application/json": "{\"statusCode\": 200}"}},
+        }}},
+        "x-amazon-apigateway-gateway-responses": {"DEFAULT_4XX": {"responseTemplates": {"application/json": "{}"}}},
+        "x-amazon-apigateway-binary-media-types": ["image/png"],
+    });
+    let pool = json!({"pool": {"type": "cognito_user_pools", "providerARNs": ["arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_a"]}});
+    vec![
+        (
+            "cross-account.json",
+            door(json!({})),
+            vec![
+                route(CATS, "cats", spec("/cats/{proxy+}", json!("ANY"))),
+                route(DOGS, "dogs", spec("/dogs/{id}", json!(["GET", "DELETE"]))),
+            ],
+        ),
+        (
+            "nodeport.json",
+            door(json!({"AllowedCidrs": ["192.0.2.0/24", "198.51.100.7/32"]})),
+            vec![route(CENTRAL, "webhook", webhook)],
+        ),
+        (
+            "private-api.json",
+            door(json!({"BaseDefinition": base})),
+            vec![route(CENTRAL, "users", spec("/users/{userId}", json!("GET"))), route(CENTRAL, "orders", orders)],
+        ),
+        ("eks-service.json", door(json!({"Authorizers": pool})), vec![route(CENTRAL, "shop", service)]),
+        ("empty.json", door(json!({})), Vec::new()),
+    ]
+}
+
+#[test]
+fn documents_are_as_they_were_read_and_approved() {
+    for (name, door, routes) in scenarios() {
+        let reading = reading(door, routes);
+        let selection = select(&reading);
+        assert_eq!(selection.goes.len(), reading.routes.len(), "{name}: {:?}", selection.verdicts);
+        let document = render(&reading.door, &api(), &selection.goes, "eu-west-1");
+        golden(name, &format!("{}\n", serde_json::to_string_pretty(&document).unwrap()));
+    }
+}
+
+#[test]
+fn what_nobody_says_anything_about_is_carried_over() {
+    let mut had = api();
+    had.description = Some("The company's".into());
+    had.binary_media_types = vec!["image/png".into()];
+    had.policy = Some(json!({"Statement": [{"Sid": "Theirs"}]}));
+    let document = render(&door(json!({})), &had, &[], "eu-west-1");
+    assert_eq!(document["info"]["description"], "The company's");
+    assert_eq!(document["x-amazon-apigateway-binary-media-types"], json!(["image/png"]));
+    assert_eq!(document["x-amazon-apigateway-policy"]["Statement"][0]["Sid"], "Theirs");
+    // What Foregate had put there goes with the setting that it came from.
+    let ours = render(&door(json!({"AllowedCidrs": ["192.0.2.0/24"]})), &had, &[], "eu-west-1");
+    had.policy = Some(ours["x-amazon-apigateway-policy"].clone());
+    assert!(render(&door(json!({})), &had, &[], "eu-west-1").get("x-amazon-apigateway-policy").is_none());
+}
+
+#[test]
+fn a_route_goes_live_waits_or_is_rejected() {
+    let with = |backend: Value| {
+        let mut written = spec("/cats/x", json!("GET"));
+        written["Backend"] = backend;
+        route(CATS, "x", written)
+    };
+    let url = "http://nlb.example.com/";
+    let rejected = |mut route: Route| {
+        route.status = Status::Rejected;
+        route.refusal = Some(Refusal { error_type: "InvalidInput".into(), message: "API Gateway said no".into() });
+        route
+    };
+    let other = || spec("/dogs/x", json!("GET"));
+    for (name, route, goes, verdict) in [
+        ("granted", with(private_api()), true, "Live"),
+        ("link pending", with(http("new", url)), false, "Waits: the VPC link new is PENDING"),
+        ("no such link", with(http("none", url)), false, "Rejected: Backend: there is no VPC link called none"),
+        ("link gone", live(with(http("none", url))), false, "Waits: Backend: there is no VPC link called none"),
+        ("no grant", route(CATS, "x", other()), false, "Rejected: Path: account 111111111111 may register"),
+        ("grant taken back", live(route(CATS, "x", other())), false, "Waits: Path: account 111111111111 may register"),
+        ("no tenant", live(route("333333333333", "x", other())), false, "Waits: account 333333333333 is no tenant"),
+        ("refused before", rejected(with(private_api())), false, "Rejected: API Gateway said no"),
+    ] {
+        let selection = select(&reading(door(json!({})), vec![route.clone()]));
+        let said = match &selection.verdicts[&route.id] {
+            Verdict::Live => "Live".to_owned(),
+            Verdict::Waits(refusal) => format!("Waits: {}", refusal.message),
+            Verdict::Rejected(refusal) => format!("Rejected: {}", refusal.message),
+            Verdict::Deleted => "Deleted".to_owned(),
+        };
+        assert!(said.starts_with(verdict), "{name}: {said}");
+        assert_eq!(!selection.goes.is_empty(), goes, "{name}");
+    }
+}
+
+#[test]
+fn a_change_that_is_rejected_leaves_live_what_was() {
+    let mut changed = live(route(CATS, "x", spec("/cats/x", json!("GET"))));
+    changed.generation = 2;
+    changed.status = Status::Pending;
+    let mut wanted = spec("/cats/x", json!("GET"));
+    wanted["Backend"] = http("none", "http://nlb.example.com/");
+    changed.spec = RouteSpec::parse(wanted).unwrap();
+    let reading = reading(door(json!({})), vec![changed.clone()]);
+    let selection = select(&reading);
+    assert!(matches!(selection.verdicts[&changed.id], Verdict::Rejected(_)));
+    assert_eq!(selection.goes[0].spec, changed.live.unwrap().spec);
+    assert!(!selection.goes[0].is_new);
+}
+
+#[test]
+fn a_newcomer_finds_no_room_and_those_that_are_live_stay() {
+    let first = live(route(CATS, "a", spec("/cats/a/b", json!("GET"))));
+    let second = route(DOGS, "b", spec("/dogs/a", json!("GET")));
+    let reading = reading(door(json!({"ResourceLimit": 4})), vec![second.clone(), first.clone()]);
+    let selection = select(&reading);
+    assert_eq!(selection.verdicts[&first.id], Verdict::Live);
+    let Verdict::Rejected(refusal) = &selection.verdicts[&second.id] else { panic!("{selection:?}") };
+    assert_eq!(refusal.error_type, "LimitExceeded");
+}
+
+#[test]
+fn changes_are_a_line_each() {
+    let stays = live(route(CATS, "stays", spec("/cats/stays", json!("GET"))));
+    let mut goes = live(route(CATS, "goes", spec("/cats/goes", json!("GET"))));
+    goes.status = Status::Deleting;
+    let comes = route(DOGS, "comes", spec("/dogs/{id}", json!("ANY")));
+    let mut changes_methods = live(route(CATS, "changes", spec("/cats/changes", json!("GET"))));
+    changes_methods.spec = RouteSpec::parse(spec("/cats/changes", json!(["GET", "PUT"]))).unwrap();
+    let refused = route(CATS, "refused", spec("/dogs/x", json!("GET")));
+    let reading = reading(door(json!({})), vec![stays, goes, comes, changes_methods, refused]);
+    let lines = changes(&reading.routes, &select(&reading)).join("\n");
+    golden("changes.txt", &format!("{lines}\n"));
+}
+
+proptest! {
+    /// Whatever routes there are, in whatever order they were read: the same document; nothing of API Gateway's own rules is
+    /// broken in it; and once it is live, nothing is left to change.
+    #[test]
+    fn the_same_routes_give_the_same_document(
+        paths in proptest::collection::vec(("[ab]", "([ab]|\\{x\\}|\\{y\\}|\\{z\\+\\})", 0..3_u8), 1..12),
+        seed in any::<u64>(),
+    ) {
+        let mut routes: Vec<Route> = paths.iter().enumerate().map(|(n, (first, second, method))| {
+            let methods = [json!("ANY"), json!("GET"), json!(["GET", "POST"])][usize::from(*method)].clone();
+            route(CENTRAL, &format!("r{n}"), spec(&format!("/{first}/{second}"), methods))
+        }).collect();
+        let select_and_render = |routes: &[Route]| {
+            let reading = reading(door(json!({})), routes.to_vec());
+            let selection = select(&reading);
+            let document = render(&reading.door, &api(), &selection.goes, "eu-west-1");
+            (selection, document)
+        };
+        let (selection, document) = select_and_render(&routes);
+        let middle = usize::try_from(seed).unwrap_or_default() % routes.len();
+        routes.rotate_left(middle);
+        let (again, same) = select_and_render(&routes);
+        prop_assert_eq!(document.to_string(), same.to_string());
+        prop_assert_eq!(&selection, &again);
+        let mut variables: BTreeMap<String, String> = BTreeMap::new();
+        for path in document["paths"].as_object().unwrap().keys() {
+            let (parent, part) = path.rsplit_once('/').unwrap();
+            if part.starts_with('{') && !part.ends_with("+}") {
+                prop_assert_eq!(variables.entry(parent.to_owned()).or_insert(part.to_owned()), part);
+            }
+        }
+        let published: Vec<Route> = routes.into_iter().map(|one| match selection.verdicts[&one.id] {
+            Verdict::Live => live(one),
+            _ => one,
+        }).collect();
+        let (after, _) = select_and_render(&published);
+        let lines = changes(&published, &after);
+        prop_assert!(lines.iter().all(|line| line.starts_with('!')), "{lines:?}");
+    }
+}

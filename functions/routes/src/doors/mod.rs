@@ -1,0 +1,90 @@
+//! The doors: each says who asks and what the thing is called, and turns an outcome into its way of answering. All of them
+//! go through the same three steps: read, authorise, register.
+
+mod bus;
+mod command;
+mod stack;
+mod terraform;
+
+use std::time::Duration;
+
+pub use bus::event;
+pub use command::command;
+use serde_json::Value;
+use shared::entry::Invocation;
+use shared::error::Error;
+use shared::front_door::RouteSpec;
+use shared::front_door::records::{Route, Status};
+use shared::identity::Caller;
+use shared::origin::{Origin, Stamp};
+use shared::registry::{self, Registry};
+pub use stack::{custom_resource, forged, physical_id};
+pub use terraform::terraform;
+
+use crate::authorise::authorise;
+use crate::intake::{self, Asked};
+use crate::report;
+use crate::world::World;
+
+/// Kept back of the function's time for answering.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How often somebody who waits looks whether the publisher is done: it takes seconds.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Reads, authorises and registers; a refusal is told on the bus.
+async fn register<W: World>(world: &W, caller: &Caller, asked: &Asked, spec: Value) -> Result<Route, Error> {
+    let what = spec.get("Path").and_then(Value::as_str).unwrap_or_default().chars().take(200).collect::<String>();
+    let registered = async {
+        let spec = RouteSpec::parse(spec)?;
+        let grant = authorise(world, caller, &spec).await?;
+        intake::register(world, asked, spec, &grant).await
+    };
+    match registered.await {
+        Ok(route) => Ok(route),
+        Err(error) => {
+            report::refused(world, &asked.owner, &asked.origin.name(), &what, &error).await;
+            Err(error)
+        }
+    }
+}
+
+/// The invocation's own mark. Commands come one by one and each is the newest.
+fn asked(caller: &Caller, origin: Origin, invocation: &Invocation) -> Asked {
+    let stamp = Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None };
+    Asked { owner: caller.account().clone(), origin, stamp, request: None }
+}
+
+/// Withdraws every route of one origin but `kept`. A stack hears of the last one.
+async fn withdraw_all<W: World>(world: &W, asked: &Asked, kept: Option<&str>) -> Result<Vec<Route>, Error> {
+    let mut routes = intake::list(world, &asked.origin.id_prefix(&intake::kind(&asked.owner))).await?;
+    routes.retain(|route| Some(route.id.as_str()) != kept);
+    let silent = Asked { request: None, ..asked.clone() };
+    let mut withdrawn = Vec::new();
+    for (left, route) in (0..routes.len()).rev().zip(routes) {
+        let asked = if left == 0 { asked } else { &silent };
+        withdrawn.extend(intake::withdraw(world, asked, &route.id).await?);
+    }
+    Ok(withdrawn)
+}
+
+/// The route once the publisher is done with what was asked for, or as it stands when time is up.
+async fn published<W: World>(world: &W, invocation: &Invocation, mut route: Route) -> Result<Route, Error> {
+    let generation = route.generation;
+    let registry = Registry::new(world.table());
+    while matches!(route.status, Status::Pending | Status::Deleting) && invocation.remaining() > ANSWER {
+        tokio::time::sleep(LOOK).await;
+        match registry.get::<Route>(&registry::route_key(&route.id)).await? {
+            Some(now) if now.value.generation == generation => route = now.value,
+            // Somebody else has asked for something else, which is not ours to wait for.
+            _ => break,
+        }
+    }
+    Ok(route)
+}
+
+async fn answer<W: World>(world: &W, route: &Route) -> Result<Value, Error> {
+    report::settled(route)?;
+    let doors = crate::front_doors::list(world).await?;
+    let door = doors.iter().map(|door| &door.spec).find(|door| door.name == route.spec.front_door);
+    Ok(report::answer(world.region(), door, route))
+}

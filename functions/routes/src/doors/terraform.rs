@@ -1,0 +1,54 @@
+//! Terraform's door: `aws_lambda_invocation` with `lifecycle_scope = "CRUD"`. Where a route has no name, its path is its
+//! name.
+
+use serde_json::{Value, json};
+use shared::command::check_name;
+use shared::entry::Invocation;
+use shared::error::Error;
+use shared::front_door::RouteSpec;
+use shared::front_door::records::Status;
+use shared::origin::Origin;
+use shared::trigger::{CommandItem, Terraform, TerraformAction};
+
+use super::{answer, asked, published, register, withdraw_all};
+use crate::world::World;
+
+/// A resource of Terraform's.
+pub async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: Terraform) -> Result<Value, Error> {
+    let caller = &invocation.caller;
+    let asked_by = |origin| asked(caller, origin, invocation);
+    let origin = origin_of(&terraform.resource)?;
+    if terraform.action == TerraformAction::Delete {
+        for route in withdraw_all(world, &asked_by(origin.clone()), None).await? {
+            published(world, invocation, route).await?;
+        }
+        return Ok(json!({"name": origin.name(), "id": null, "status": Status::Deleted.as_str(), "attributes": {}}));
+    }
+    let asked = asked_by(origin.clone());
+    let route = register(world, caller, &asked, terraform.resource.spec.unwrap_or_default()).await?;
+    let route = published(world, invocation, route).await?;
+    let answer = answer(world, &route).await?;
+    withdraw_all(world, &asked, Some(&route.id)).await?;
+    // What it was called before is gone once it has another name, or another path that it is named after.
+    if let Some(previous) = &terraform.previous {
+        let previous = origin_of(previous)?;
+        if previous != origin {
+            withdraw_all(world, &asked_by(previous), None).await?;
+        }
+    }
+    Ok(answer)
+}
+
+fn origin_of(resource: &CommandItem) -> Result<Origin, Error> {
+    let name = match &resource.name {
+        Some(name) => {
+            check_name(name)?;
+            name.clone()
+        }
+        None => {
+            let spec = RouteSpec::parse(resource.spec.clone().unwrap_or_default())?;
+            format!("{} {}", spec.front_door, spec.path.canonical())
+        }
+    };
+    Ok(Origin::Terraform { name })
+}

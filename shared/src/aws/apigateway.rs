@@ -1,0 +1,195 @@
+//! API Gateway (REST APIs), behind [`RestApis`] for the front door's own and [`MemberApis`] for those of other accounts.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use aws_config::SdkConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_sdk_apigateway::Client;
+use aws_sdk_apigateway::primitives::Blob;
+use aws_sdk_apigateway::types::{Op, PatchOperation, PutMode};
+use serde_json::Value;
+
+use super::sdk::{failed, too_many_pages};
+use super::{Answer, AwsError, Cause, MemberApis, RestApi, RestApis, Stage, VpcLink};
+use crate::types::{AccountId, Region, RestApiId, StageName};
+
+/// API Gateway's maximum; its default is 25.
+const PAGE: i32 = 500;
+/// An account has some tens of VPC links.
+const PAGES_MAX: usize = 20;
+
+/// REST APIs of this account and region.
+#[derive(Clone, Debug)]
+pub struct FrontDoorApis {
+    client: Client,
+}
+
+impl FrontDoorApis {
+    /// A client; makes no call.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { client: Client::new(config) }
+    }
+}
+
+async fn rest_api(client: &Client, id: &RestApiId) -> Answer<Option<RestApi>> {
+    let call = client.get_rest_api().rest_api_id(id.as_str());
+    let Some(api) = found(call.send().await.map_err(|e| failed("GetRestApi", id.as_str(), e)))? else {
+        return Ok(None);
+    };
+    let types = api.endpoint_configuration().map(|one| one.types().iter().map(|one| one.as_str().to_owned()).collect());
+    let policy = api.policy.as_deref().map(|escaped| policy_of(id, escaped)).transpose()?;
+    Ok(Some(RestApi {
+        policy,
+        endpoint_types: types.unwrap_or_default(),
+        name: api.name.unwrap_or_default(),
+        description: api.description,
+        binary_media_types: api.binary_media_types.unwrap_or_default(),
+    }))
+}
+
+/// A policy arrives as JSON in a string whose quotes are escaped once more, without quotes around it.
+fn policy_of(id: &RestApiId, escaped: &str) -> Answer<Value> {
+    let unreadable =
+        |e: serde_json::Error| unreadable("GetRestApi", id.as_str(), format!("its policy is not JSON: {e}"));
+    if let Ok(policy) = serde_json::from_str(escaped) {
+        return Ok(policy);
+    }
+    let text: String = serde_json::from_str(&format!("\"{escaped}\"")).map_err(unreadable)?;
+    serde_json::from_str(&text).map_err(unreadable)
+}
+
+fn found<T>(answer: Answer<T>) -> Answer<Option<T>> {
+    match answer {
+        Ok(there) => Ok(Some(there)),
+        Err(error) if error.cause == Cause::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl RestApis for FrontDoorApis {
+    async fn rest_api(&self, id: &RestApiId) -> Answer<Option<RestApi>> {
+        rest_api(&self.client, id).await
+    }
+
+    async fn import(&self, id: &RestApiId, document: &str) -> Answer<()> {
+        let call = self.client.put_rest_api().rest_api_id(id.as_str()).mode(PutMode::Overwrite).fail_on_warnings(true);
+        let call = call.body(Blob::new(document.as_bytes()));
+        call.send().await.map(|_| ()).map_err(|e| failed("PutRestApi", id.as_str(), e))
+    }
+
+    async fn deploy(&self, id: &RestApiId, description: &str) -> Answer<String> {
+        let call = self.client.create_deployment().rest_api_id(id.as_str()).description(description);
+        let answer = call.send().await.map_err(|e| failed("CreateDeployment", id.as_str(), e))?;
+        answer.id.ok_or_else(|| unreadable("CreateDeployment", id.as_str(), "it has no id".into()))
+    }
+
+    async fn stage(&self, id: &RestApiId, name: &StageName) -> Answer<Option<Stage>> {
+        let call = self.client.get_stage().rest_api_id(id.as_str()).stage_name(name.as_str());
+        let stage = found(call.send().await.map_err(|e| failed("GetStage", name.as_str(), e)))?;
+        Ok(stage.map(|stage| Stage {
+            has_canary: stage.canary_settings.is_some(),
+            deployment_id: stage.deployment_id.unwrap_or_default(),
+        }))
+    }
+
+    async fn point_stage(&self, id: &RestApiId, name: &StageName, exists: bool, deployment_id: &str) -> Answer<()> {
+        if !exists {
+            let call = self.client.create_stage().rest_api_id(id.as_str()).stage_name(name.as_str());
+            let made = call.deployment_id(deployment_id).send().await;
+            return made.map(|_| ()).map_err(|e| failed("CreateStage", name.as_str(), e));
+        }
+        let patch = PatchOperation::builder().op(Op::Replace).path("/deploymentId").value(deployment_id).build();
+        let call = self.client.update_stage().rest_api_id(id.as_str()).stage_name(name.as_str());
+        let done = call.patch_operations(patch).send().await;
+        done.map(|_| ()).map_err(|e| failed("UpdateStage", name.as_str(), e))
+    }
+
+    async fn export(&self, id: &RestApiId, stage: &StageName) -> Answer<Value> {
+        let call = self.client.get_export().rest_api_id(id.as_str()).stage_name(stage.as_str()).export_type("oas30");
+        let call = call.parameters("extensions", "integrations").accepts("application/json");
+        let answer = call.send().await.map_err(|e| failed("GetExport", stage.as_str(), e))?;
+        let body = answer.body.map(Blob::into_inner).unwrap_or_default();
+        serde_json::from_slice(&body).map_err(|e| unreadable("GetExport", stage.as_str(), e.to_string()))
+    }
+
+    async fn vpc_links(&self) -> Answer<Vec<VpcLink>> {
+        let mut pages = self.client.get_vpc_links().limit(PAGE).into_paginator().send();
+        let mut links = Vec::new();
+        for _ in 0..PAGES_MAX {
+            let Some(page) = pages.next().await else {
+                return Ok(links);
+            };
+            let page = page.map_err(|e| failed("GetVpcLinks", "the account", e))?;
+            links.extend(page.items.unwrap_or_default().into_iter().map(|link| VpcLink {
+                status: link.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+                id: link.id.unwrap_or_default(),
+                name: link.name.unwrap_or_default(),
+            }));
+        }
+        Err(too_many_pages("GetVpcLinks", "the account", PAGES_MAX))
+    }
+}
+
+/// An account, or the central one, and a region, or the function's own.
+type Place = (Option<AccountId>, Option<Region>);
+
+/// REST APIs of the accounts that have Foregate's read-only role.
+#[derive(Debug)]
+pub struct Members {
+    config: SdkConfig,
+    role: String,
+    // A client for each account and region: credentials last an hour, and a warm function sees the same accounts again.
+    clients: Mutex<BTreeMap<Place, Client>>,
+}
+
+impl Members {
+    /// Reads with each account's role called `role`; makes no call.
+    pub fn new(config: &SdkConfig, role: String) -> Self {
+        Self { config: config.clone(), role, clients: Mutex::default() }
+    }
+
+    async fn client(&self, account: Option<&AccountId>, region: Option<&Region>) -> Client {
+        let key = (account.cloned(), region.cloned());
+        if let Some(client) = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return client.clone();
+        }
+        let mut config = aws_sdk_apigateway::config::Builder::from(&self.config);
+        if let Some(region) = region {
+            config = config.region(aws_config::Region::new(region.as_str().to_owned()));
+        }
+        if let Some(account) = account {
+            let arn = format!("arn:{}:iam::{account}:role/{}", self.partition(), self.role);
+            let provider =
+                AssumeRoleProvider::builder(arn).session_name("foregate").configure(&self.config).build().await;
+            config = config.credentials_provider(provider);
+        }
+        let client = Client::from_conf(config.build());
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(key, client.clone());
+        client
+    }
+
+    fn partition(&self) -> &'static str {
+        match self.config.region().map(AsRef::as_ref).unwrap_or_default().split_once('-') {
+            Some(("cn", _)) => "aws-cn",
+            Some(("us", rest)) if rest.starts_with("gov") => "aws-us-gov",
+            Some(("eusc", _)) => "aws-eusc",
+            _ => "aws",
+        }
+    }
+}
+
+impl MemberApis for Members {
+    async fn rest_api(
+        &self,
+        account: Option<&AccountId>,
+        region: Option<&Region>,
+        id: &RestApiId,
+    ) -> Answer<Option<RestApi>> {
+        rest_api(&self.client(account, region).await, id).await
+    }
+}
+
+fn unreadable(operation: &'static str, subject: &str, message: String) -> AwsError {
+    AwsError { operation, subject: subject.to_owned(), cause: Cause::Unavailable, code: String::new(), message }
+}
