@@ -107,7 +107,8 @@ def patch_imports():
                 validate({**api_doc, "paths": paths})
             except Exception as error:
                 raise BadRequestException(f"Unable to put API due to invalid document: {error}") from None
-        before = getattr(api, "document", {}) if mode == "merge" else {}
+        sync(api)
+        before = api.document if mode == "merge" else {}
         paths = {path: dict(item) for path, item in before.get("paths", {}).items()}
         for path, item in api_doc.get("paths", {}).items():
             paths.setdefault(path, {}).update(item)
@@ -126,7 +127,17 @@ def patch_imports():
         api.policy = json.dumps(policy) if policy else (api.policy if mode == "merge" else None)
         media = api_doc.get("x-amazon-apigateway-binary-media-types")
         api.binaryMediaTypes = media if media is not None or mode == "merge" else []
-        api.document = {**before, **api_doc, "paths": paths}
+        sections = {**before.get("components", {}), **api_doc.get("components", {})}
+        for name in sections:
+            sections[name] = {**before.get("components", {}).get(name, {}), **api_doc.get("components", {}).get(name, {})}
+        api.document = {**before, **api_doc, "paths": paths, "components": sections}
+        if mode == "overwrite":
+            api.gateway_responses = {}
+            api.minimum_compression_size = api_doc.get("x-amazon-apigateway-minimum-compression-size")
+            api.api_key_source = api_doc.get("x-amazon-apigateway-api-key-source", "HEADER")
+        for name, one in api_doc.get("x-amazon-apigateway-gateway-responses", {}).items():
+            parameters, templates = one.get("responseParameters", {}), one.get("responseTemplates", {})
+            api.put_gateway_response(name, one.get("statusCode"), parameters, templates)
         rebuild(api)
         return api
 
@@ -165,7 +176,46 @@ def patch_imports():
         )
         integration.connection_id = given.get("connectionId")
 
+    def delete_resource(self, function_id, resource_id):
+        """With all that is below it (API reference, DeleteResource)."""
+        api = self.get_rest_api(function_id)
+        path = self.get_resource(function_id, resource_id).get_path()
+        below = [one.id for one in api.resources.values() if one.get_path().startswith(f"{path}/")]
+        for one in below:
+            api.resources.pop(one)
+        return api.resources.pop(resource_id)
+
+    describe = models.Integration.to_json
+
+    def to_json(self):
+        """With the link (API reference, Integration, `connectionId`)."""
+        link = getattr(self, "connection_id", None)
+        return {**describe(self), **({"connectionId": link} if link else {})}
+
+    models.Integration.to_json = to_json
     models.APIGatewayBackend.put_rest_api = put_rest_api
+    models.APIGatewayBackend.delete_resource = delete_resource
+
+
+def sync(api):
+    """Brings the definition up to date with the resources, which CreateResource, PutMethod and the like change too."""
+    api.document = getattr(api, "document", {"openapi": "3.0.1", "info": {}, "paths": {}})
+    before, paths = api.document["paths"], {}
+    for resource in api.resources.values():
+        item = before.get(resource.get_path(), {})
+        operations = {key: value for key, value in item.items() if key not in METHODS}
+        for name, method in resource.resource_methods.items():
+            key = ANY if name == "ANY" else name.lower()
+            operations[key] = copy.deepcopy(item.get(key, {"responses": {"default": {"description": ""}}}))
+            integration = getattr(method, "method_integration", None)
+            if integration:
+                given = operations[key].setdefault("x-amazon-apigateway-integration", {})
+                given["type"] = integration.integration_type.lower()
+                if integration.uri:
+                    given["uri"] = integration.uri
+        if operations:
+            paths[resource.get_path()] = operations
+    api.document = {**api.document, "paths": paths}
 
 
 # ---- deployments, stages, exports ------------------------------------------------------------------------------------
@@ -186,7 +236,8 @@ def patch_deployments():
     def create_deployment(self, function_id, name, description="", stage_variables=None):
         deployment = create(self, function_id, name, description, stage_variables)
         api = self.get_rest_api(function_id)
-        deployment.snapshot = copy.deepcopy(getattr(api, "document", {"openapi": "3.0.1", "info": {}, "paths": {}}))
+        sync(api)
+        deployment.snapshot = copy.deepcopy(api.document)
         return deployment
 
     def checked_create_stage(self, function_id, stage_name, deploymentId, **kwargs):

@@ -28,6 +28,11 @@ fn private_link(door: &str) -> String {
 impl Door {
     /// A REST API, a VPC link of the front door's name, another to private APIs, and the front door itself.
     pub async fn build(cloud: &Cloud, name: &str) -> Result<Self> {
+        Self::build_with(cloud, name, json!({})).await
+    }
+
+    /// The same, with more said about the front door.
+    pub async fn build_with(cloud: &Cloud, name: &str, fields: Value) -> Result<Self> {
         let gateway = &cloud.api_gateway;
         let regional = EndpointConfiguration::builder().types(EndpointType::Regional).build();
         let api = gateway.create_rest_api().name(name).endpoint_configuration(regional).send().await?;
@@ -39,10 +44,17 @@ impl Door {
         for link in [name.to_owned(), private_link(name)] {
             gateway.create_vpc_link().name(link).target_arns(&target).send().await?;
         }
-        let spec = json!({"RestApiId": api, "StageName": "live", "PrivateApiLink": private_link(name)});
         let door = Self { cloud: cloud.clone(), name: name.to_owned(), api };
-        door.routes(None, json!({"command": "apply", "name": name, "spec": spec})).await??;
+        door.set(fields).await?;
         Ok(door)
+    }
+
+    /// Says this and nothing else about the front door, besides what [`build`](Self::build) says.
+    pub async fn set(&self, fields: Value) -> Result<()> {
+        let mut spec = json!({"RestApiId": self.api, "StageName": "live", "PrivateApiLink": private_link(&self.name)});
+        spec.as_object_mut().into_iter().for_each(|spec| spec.extend(fields.as_object().cloned().unwrap_or_default()));
+        self.routes(None, json!({"command": "apply", "name": self.name, "spec": spec})).await??;
+        Ok(())
     }
 
     /// Lets an account in.

@@ -5,6 +5,7 @@ mod cloud;
 mod door;
 mod events;
 mod fleet;
+mod listener;
 mod scene;
 pub mod sim;
 
@@ -12,4 +13,5 @@ pub use cloud::{Cloud, FunctionError, Stack};
 pub use door::{Door, HOST};
 pub use events::{EVENT_SECONDS_MAX, event, fixtures};
 pub use fleet::Fleet;
+pub use listener::Listener;
 pub use scene::{Scene, spec, to_group, to_security_group};

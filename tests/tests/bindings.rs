@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use aws_sdk_elasticloadbalancingv2::types::TargetTypeEnum;
 use serde_json::{Value, json};
-use tests::{Cloud, EVENT_SECONDS_MAX, Scene, event};
+use tests::{Cloud, EVENT_SECONDS_MAX, Listener, Scene, event};
 
 const ENDPOINT: &str = "vpce-0a1b2c3d4e5f67890";
 const INTERFACE: &str = "eni-0a1b2c3d4e5f67890";
@@ -290,38 +290,14 @@ async fn a_verified_sync_costs_three_calls_and_a_burst_costs_one_sync() -> Resul
 async fn what_happened_is_told_on_the_bus() -> Result<()> {
     let cloud = Cloud::connect().await?;
     let scene = Scene::build(&cloud, "told").await?;
-    let queue = cloud.sqs.create_queue().queue_name("told").send().await?.queue_url.context("no queue")?;
-    let arn = format!("arn:aws:sqs:{}:123456789012:told", cloud.region);
-    let pattern = json!({"source": ["foregate"], "resources": [{"prefix": "arn:"}], "detail": {"sink": [scene.group]}});
-    let rule = cloud.events.put_rule().name("told").event_bus_name(&cloud.bus).event_pattern(pattern.to_string());
-    rule.send().await?;
-    let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn).build()?;
-    cloud.events.put_targets().rule("told").event_bus_name(&cloud.bus).targets(target).send().await?;
+    let listener = Listener::start(&cloud, "told", json!({"sink": [scene.group]})).await?;
 
     apply(&cloud, &scene, "told").await?;
     cloud.ec2.delete_vpc_endpoints().vpc_endpoint_ids(&scene.endpoint).send().await?;
     for _ in 0..2 {
         let _ = cloud.invoke(json!({"command": "sync", "name": "told"})).await?;
     }
-    let mut told: Vec<Value> = Vec::new();
-    for _ in 0..20 {
-        let answer = cloud
-            .sqs
-            .receive_message()
-            .queue_url(&queue)
-            .max_number_of_messages(10)
-            .wait_time_seconds(1)
-            .send()
-            .await?;
-        for message in answer.messages() {
-            told.push(serde_json::from_str(message.body().unwrap_or_default())?);
-            let handle = message.receipt_handle().unwrap_or_default();
-            cloud.sqs.delete_message().queue_url(&queue).receipt_handle(handle).send().await?;
-        }
-        if told.len() >= 2 {
-            break;
-        }
-    }
+    let told = listener.events(2).await?;
     let types: BTreeSet<&str> = told.iter().filter_map(|event| event["detail-type"].as_str()).collect();
     assert_eq!(types, ["Binding Blocked", "Binding Changed"].into());
     let changed = told.iter().find(|event| event["detail-type"] == "Binding Changed").context("no change")?;

@@ -1,5 +1,5 @@
-//! Routes from claim to live stage on the model of AWS: a publisher that loses its lease, and teams that claim at the same
-//! moment.
+//! Routes from claim to live stage on the model of AWS: the publisher killed at every one of its calls, and teams that claim
+//! at the same moment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use publisher::cycle::{self, Depth};
 use routes::authorise::Grant;
 use routes::intake::{self, Asked};
 use serde_json::{Value, json};
-use shared::aws::VpcLink;
+use shared::aws::model::apis::Api;
 use shared::aws::model::{Fault, Model};
+use shared::aws::{Cause, VpcLink};
 use shared::custom_resource::{AllowedHosts, Responder};
 use shared::entry::{Invocation, now_millis};
 use shared::error::{Error, ErrorType};
@@ -39,6 +40,11 @@ struct World {
     clock: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
+/// What somebody else has put on the REST API.
+fn theirs() -> Value {
+    json!({"x-amazon-apigateway-integration": {"type": "mock"}, "summary": "theirs"})
+}
+
 /// Time stands still until everybody waits for it.
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
@@ -46,8 +52,14 @@ fn runtime() -> Runtime {
 
 impl World {
     async fn build() -> Self {
+        Self::build_with("Overwrite").await
+    }
+
+    /// A REST API that somebody has a path on already.
+    async fn build_with(mode: &str) -> Self {
         let model = Model::new();
-        model.state().apis.insert(API.parse().unwrap(), Default::default());
+        let document = json!({"paths": {"/theirs/{theirId}": {"get": theirs()}}});
+        model.state().apis.insert(API.parse().unwrap(), Api { document, ..Api::default() });
         model.state().vpc_links.push(VpcLink { id: "link".into(), name: "gate".into(), status: "AVAILABLE".into() });
         let (base, began) = (now_millis(), Instant::now());
         let clock: Arc<dyn Fn() -> u64 + Send + Sync> =
@@ -68,7 +80,7 @@ impl World {
             clock: Box::new(move || seconds() / 1_000),
             region: "eu-west-1".into(),
         };
-        let door = FrontDoorSpec::parse(json!({"RestApiId": API, "StageName": "live"})).unwrap();
+        let door = FrontDoorSpec::parse(json!({"RestApiId": API, "StageName": "live", "Mode": mode})).unwrap();
         let record = FrontDoor {
             origin: Origin::Command { name: "default".into() },
             spec: door.clone(),
@@ -117,7 +129,7 @@ impl World {
 
     /// What clients meet, and what the registry says: of two worlds that went the same way, the same.
     async fn outcome(&self) -> (Option<Value>, BTreeMap<String, (Status, bool)>, Vec<String>) {
-        let shown = self.model.state().apis[&API.parse().unwrap()].shown(&"live".parse().unwrap()).cloned();
+        let shown = self.api().shown(&"live".parse().unwrap()).cloned();
         let registry = Registry::new(&self.model);
         let routes: Vec<Record<Route>> = registry.list(registry::route_key("route-")).await.unwrap();
         let routes = routes.into_iter().map(|one| {
@@ -130,9 +142,19 @@ impl World {
         (shown, routes.collect(), claimed.collect())
     }
 
+    fn api(&self) -> Api {
+        self.model.state().apis[&API.parse().unwrap()].clone()
+    }
+
+    async fn publication(&self) -> Publication {
+        let key = registry::publication_key("default");
+        let record: Option<Record<Leased<Publication>>> = Registry::new(&self.model).get(&key).await.unwrap();
+        record.map(|record| record.value.value).unwrap_or_default()
+    }
+
     /// Two live routes of which one is to go, one that is to change, one to come, and one that API Gateway refuses.
-    async fn busy() -> Self {
-        let world = Self::build().await;
+    async fn busy(mode: &str) -> Self {
+        let world = Self::build_with(mode).await;
         world.model.state().apis.get_mut(&API.parse().unwrap()).unwrap().refuses.insert("/bad".into());
         for name in ["goes", "stays"] {
             world.register(CENTRAL, name, &format!("/{name}/{{id}}"), json!("GET")).await.unwrap();
@@ -147,9 +169,92 @@ impl World {
 }
 
 #[test]
+fn a_publisher_that_is_killed_at_any_call_is_made_good_by_the_next_run() {
+    is_made_good("Overwrite", &["/comes/{proxy+}", "/stays/{p2}"]);
+}
+
+#[test]
+fn a_publisher_that_is_killed_while_it_merges_leaves_alone_what_is_not_its_own() {
+    is_made_good("Merge", &["/comes/{proxy+}", "/stays/{p2}", "/theirs/{theirId}"]);
+}
+
+fn is_made_good(mode: &str, paths: &[&str]) {
+    let (expected, calls) = runtime().block_on(async {
+        let world = World::busy(mode).await;
+        let before = world.model.state().calls_made();
+        world.publish().await.unwrap().unwrap();
+        (world.outcome().await, usize::try_from(world.model.state().calls_made() - before).unwrap())
+    });
+    let document = expected.0.as_ref().unwrap();
+    assert_eq!(document["paths"].as_object().unwrap().keys().collect::<Vec<_>>(), paths);
+    assert!(mode == "Overwrite" || document["paths"]["/theirs/{theirId}"]["get"] == theirs());
+    assert_eq!(expected.1["bad"], (Status::Rejected, false));
+    assert_eq!(expected.1["goes"], (Status::Deleted, false));
+    assert!(calls > 20, "{calls}");
+    for fault in [Fault::Dies, Fault::DiesAfter, Fault::AnswerLost, Fault::Fails(Cause::Throttled)] {
+        for call in 0..calls {
+            runtime().block_on(async {
+                let world = World::busy(mode).await;
+                let live = world.outcome().await.0;
+                let faults = std::iter::repeat_n(None, call).chain([Some(fault)]);
+                world.model.state().faults = faults.collect();
+                let _ = world.publish().await;
+                world.model.state().faults.clear();
+                // In between, clients meet what was, or what is to be, and nothing else.
+                let met = world.outcome().await.0;
+                assert!(met == live || met == expected.0, "{fault:?} at {call}: {met:?}");
+                tokio::time::sleep(DEAD).await;
+                world.publish().await.expect("nobody dies any more").unwrap();
+                assert_eq!(world.outcome().await, expected, "{fault:?} at {call}");
+                let publication = world.publication().await;
+                let shown = world.api().stages[&"live".parse().unwrap()].clone();
+                assert_eq!(publication.deployment_id, shown, "{fault:?} at {call}");
+                // And once more changes nothing.
+                let deployments = world.api().deployments.len();
+                world.publish().await.unwrap().unwrap();
+                assert_eq!(world.api().deployments.len(), deployments, "{fault:?} at {call}");
+            });
+        }
+    }
+}
+
+#[test]
+fn an_edit_by_hand_is_told_of_once_and_in_overwrite_mode_repaired() {
+    for (mode, is_repaired) in [("Overwrite", true), ("Merge", false)] {
+        runtime().block_on(async {
+            let world = World::build_with(mode).await;
+            world.register(CENTRAL, "one", "/one", json!("GET")).await.unwrap();
+            world.publish().await.unwrap().unwrap();
+            let published = world.api();
+            let mut edited = published.clone();
+            edited.document["paths"]["/one"]["get"]["x-amazon-apigateway-integration"]["uri"] =
+                json!("http://evil.example/");
+            edited.deployments.insert("by-hand".into(), edited.document.clone());
+            edited.stages.insert("live".parse().unwrap(), "by-hand".into());
+            *world.model.state().apis.get_mut(&API.parse().unwrap()).unwrap() = edited;
+            for _ in 0..2 {
+                world.publish().await.unwrap().unwrap();
+            }
+            let after = world.api();
+            assert_eq!(after.document == published.document, is_repaired);
+            assert_eq!(after.stages[&"live".parse().unwrap()] == "by-hand", !is_repaired);
+            let state = world.model.state();
+            let told: Vec<_> = state.events.iter().filter(|event| event.detail_type == "Drift Found").collect();
+            assert_eq!(told.len(), 1, "{mode}");
+            let edits = told[0].detail["edits"].to_string();
+            assert!(edits.contains("~ GET /one is AWS_IAM") || edits.contains("~ GET /one is NONE"), "{edits}");
+            assert_eq!(
+                (&told[0].detail["shows"], &told[0].detail["repaired"]),
+                (&json!("by-hand"), &json!(is_repaired))
+            );
+        });
+    }
+}
+
+#[test]
 fn a_publisher_that_lost_its_lease_leaves_the_stage_alone() {
     runtime().block_on(async {
-        let world = World::busy().await;
+        let world = World::busy("Overwrite").await;
         let slow = async { world.publish().await.unwrap() };
         // While that one waits until a deployment may be made, somebody takes it for dead.
         let fast = async {

@@ -4,18 +4,23 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
-use shared::aws::{AwsError, Cause, RestApis};
+use shared::aws::{AwsError, Cause, ImportMode, RestApis};
 use shared::error::{Error, ErrorType};
-use shared::front_door::FrontDoorSpec;
 use shared::front_door::records::Refusal;
+use shared::front_door::{FrontDoorSpec, Mode};
 use shared::types::StageName;
 
+use crate::plan::present::{Foreign, Removal, names};
 use crate::plan::render::render;
+use crate::plan::select::order;
 use crate::plan::{Carried, Goes, Selection, Verdict};
 use crate::world::World;
 
 /// API Gateway's rate of PutRestApi, per account, and something for clocks.
 const IMPORT: Duration = Duration::from_millis(1_100);
+
+/// API Gateway's rate of DeleteResource, five per second and account, and something for clocks.
+const REMOVAL: Duration = Duration::from_millis(220);
 
 /// How many imports a search for culprits takes at most: a minute's, of the function's five.
 const IMPORTS_MAX: usize = 60;
@@ -39,7 +44,11 @@ pub async fn import<W: World>(
 ) -> Result<Imported, Error> {
     let attempt = |goes: Vec<Goes>| async move {
         let document = render(door, had, &goes, world.region());
-        let result = world.apis().import(&door.rest_api_id, &document.to_string()).await;
+        let mode = match door.mode {
+            Mode::Overwrite => ImportMode::Overwrite,
+            Mode::Merge => ImportMode::Merge,
+        };
+        let result = world.apis().import(&door.rest_api_id, mode, &document.to_string()).await;
         (document, result)
     };
     let (document, result) = attempt(selection.goes.clone()).await;
@@ -66,7 +75,7 @@ pub async fn import<W: World>(
         tokio::time::sleep(IMPORT).await;
         let mut goes = good.clone();
         goes.extend(group.iter().cloned());
-        goes.sort_by_key(|one| (one.spec.path.canonical(), one.spec.methods.to_string(), one.id.clone()));
+        goes.sort_by_key(order);
         let (document, result) = attempt(goes.clone()).await;
         match result {
             Ok(()) => (good, last) = (goes, document),
@@ -98,11 +107,12 @@ fn why(error: &AwsError) -> Refusal {
 }
 
 /// Shows the deployment on the candidate stage and holds what that stage has against the document: every method of every
-/// path, and nothing else.
+/// path, what is foreign included, and nothing else.
 pub async fn look_at_candidate<W: World>(
     world: &W,
     door: &FrontDoorSpec,
     document: &Value,
+    foreign: &Foreign,
     deployment_id: &str,
 ) -> Result<(), Error> {
     let candidate: StageName = format!("{}-candidate", door.stage_name)
@@ -110,8 +120,8 @@ pub async fn look_at_candidate<W: World>(
         .map_err(|e| Error::invalid(format!("StageName: with -candidate behind it, it is no stage's name: {e}")))?;
     let exists = world.apis().stage(&door.rest_api_id, &candidate).await?.is_some();
     world.apis().point_stage(&door.rest_api_id, &candidate, exists, deployment_id).await?;
-    let shown = operations(&world.apis().export(&door.rest_api_id, &candidate).await?);
-    let wanted = operations(document);
+    let shown: BTreeSet<String> = methods(&world.apis().export(&door.rest_api_id, &candidate).await?).collect();
+    let wanted: BTreeSet<String> = methods(document).chain(foreign.methods().cloned()).collect();
     let different: Vec<&String> = wanted.symmetric_difference(&shown).take(5).collect();
     match different.is_empty() {
         true => Ok(()),
@@ -123,15 +133,25 @@ pub async fn look_at_candidate<W: World>(
     }
 }
 
-/// Every method of every path, as `get /cats/{p2}`.
-fn operations(document: &Value) -> BTreeSet<String> {
-    let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
-    let methods = paths.flat_map(|(path, item)| {
-        let keys = item.as_object().into_iter().flat_map(|item| item.keys());
-        keys.filter(|key| IS_METHOD.contains(&key.as_str())).map(move |key| format!("{key} {path}"))
-    });
-    methods.collect()
+/// Every method of every path, as `GET /cats/{p2}`.
+fn methods(document: &Value) -> impl Iterator<Item = String> {
+    names(document).into_iter().filter(|name| !name.starts_with('/'))
 }
 
-const IS_METHOD: [&str; 8] =
-    ["get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"];
+/// Takes off what is not wanted any more, at API Gateway's rate.
+pub async fn remove<W: World>(world: &W, door: &FrontDoorSpec, removals: &[Removal]) -> Result<(), Error> {
+    for removal in removals {
+        match removal {
+            Removal::Resource { id, path } => {
+                tracing::info!(front_door = door.name.as_str(), path, "removing a resource");
+                world.apis().delete_resource(&door.rest_api_id, id).await?;
+            }
+            Removal::Method { id, path, method } => {
+                tracing::info!(front_door = door.name.as_str(), path, method, "removing a method");
+                world.apis().delete_method(&door.rest_api_id, id, method).await?;
+            }
+        }
+        tokio::time::sleep(REMOVAL).await;
+    }
+    Ok(())
+}

@@ -87,11 +87,12 @@ fn answer(door: &FrontDoorSpec, publication: &Publication) -> Value {
 /// What `publish` would do now, changing nothing.
 async fn plan<W: World>(world: &W, invocation: &Invocation, door: &FrontDoorSpec) -> Result<Value, Error> {
     let records = observe::routes(world, &door.name).await?;
-    let reading = observe::reading(world, door, invocation.caller.account(), &records).await?;
-    let selection = select(&reading);
-    let had = observe::carried(world, door).await?;
-    let document = render(door, &had, &selection.goes, world.region());
     let publication = observe::publication(world, &door.name).await?;
+    let (_, foreign) = cycle::look_around(world, door, Depth::Pending, &publication).await?;
+    let reading = observe::reading(world, door, invocation.caller.account(), &records, foreign).await?;
+    let selection = select(&reading);
+    let had = observe::carried(world, door, &publication.settings, &reading.foreign).await?;
+    let document = render(door, &had, &selection.goes, world.region());
     let is_same = publication.hash == shared::origin::hash(&document.to_string());
     let mut lines = changes(&reading.routes, &selection);
     if lines.is_empty() {

@@ -7,18 +7,19 @@ use serde_json::{Value, json};
 use shared::aws::{Bus, OwnEvent, RestApis};
 use shared::entry::Invocation;
 use shared::error::Error;
-use shared::front_door::FrontDoorSpec;
 use shared::front_door::records::{Publication, Revision, Route, Status};
+use shared::front_door::{FrontDoorSpec, Mode};
 use shared::lease::{Attempt, Holder, Lease};
 use shared::origin::hash;
 use shared::registry::{self, Record, Registry};
 
 use crate::apply::{self, Imported};
 use crate::observe;
-use crate::plan::Selection;
 use crate::plan::changes::changes;
-use crate::plan::render::render;
+use crate::plan::present::{Foreign, Present, drift, names, removals};
+use crate::plan::render::{render, settings};
 use crate::plan::select::{resources_of, select};
+use crate::plan::{Reading, Selection};
 use crate::rate;
 use crate::settle;
 use crate::world::World;
@@ -58,7 +59,7 @@ pub async fn publish<W: World>(
     if depth == Depth::Forward {
         lease.value.rolled_back_by = None;
     }
-    let done = under_lease(world, invocation, door, &mut lease).await;
+    let done = under_lease(world, invocation, door, depth, &mut lease).await;
     let publication = lease.value.clone();
     // A lease that was lost is nobody's to give back; what was done under it is what counts.
     if let Err(error) = lease.release(&registry).await {
@@ -117,6 +118,7 @@ async fn under_lease<W: World>(
     world: &W,
     invocation: &Invocation,
     door: &FrontDoorSpec,
+    depth: Depth,
     lease: &mut Lease<Publication>,
 ) -> Result<(), Error> {
     if let Some(by) = &lease.value.rolled_back_by {
@@ -127,20 +129,20 @@ async fn under_lease<W: World>(
         );
         return Ok(());
     }
-    let registry = Registry::new(world.table());
     rate::wait(world).await?;
     gather(world, invocation, door).await?;
     let door_hash = hash_of_settings(world, door).await?;
     let waiting = observe::waiting(world, &door.name).await?;
     let records = observe::routes(world, &door.name).await?;
-    let reading = observe::reading(world, door, invocation.caller.account(), &records).await?;
+    let (present, foreign) = look_around(world, door, depth, &lease.value).await?;
+    let reading = observe::reading(world, door, invocation.caller.account(), &records, foreign).await?;
     let mut selection = select(&reading);
     if selection.goes.is_empty() && lease.value.revision == 0 && door.base_paths()?.is_empty() {
         // API Gateway deploys nothing that has no method, and there is nothing to take off.
         return settle::settle(world, door, records, waiting, &selection, 0).await;
     }
-    let had = observe::carried(world, door).await?;
-    let document = render(door, &had, &selection.goes, world.region()).to_string();
+    let had = observe::carried(world, door, &lease.value.settings, &reading.foreign).await?;
+    let document = render(door, &had, &selection.goes, world.region());
     let stage = world.apis().stage(&door.rest_api_id, &door.stage_name).await?;
     if stage.as_ref().is_some_and(|stage| stage.has_canary) {
         return Err(Error::blocked(format!(
@@ -148,31 +150,100 @@ async fn under_lease<W: World>(
             door.stage_name, door.name
         )));
     }
-    let shown = stage.as_ref().map(|stage| stage.deployment_id.as_str());
-    let has_drifted = lease.value.revision > 0 && shown != Some(lease.value.deployment_id.as_str());
-    if has_drifted {
-        let detail = json!({"frontDoor": door.name, "stage": door.stage_name, "shows": shown, "published": lease.value.deployment_id});
-        tell(world, "Drift Found", detail).await?;
-    }
-    let is_as_published = lease.value.hash == hash(&document) && shown.is_some();
-    if !is_as_published {
-        let lines = changes(&reading.routes, &selection);
-        tracing::info!(front_door = door.name.as_str(), plan = lines.join("\n"), "publishing");
+    let shown = stage.map(|stage| stage.deployment_id);
+    let is_as_published = lease.value.hash == hash(&document.to_string()) && shown.is_some();
+    let edits = match is_as_published {
+        true => present.iter().flat_map(|present| drift(&document, present, &reading.foreign.names)).collect(),
+        // What is to be imported anyway replaces them.
+        false => Vec::new(),
+    };
+    let is_moved = lease.value.revision > 0 && shown.as_ref() != Some(&lease.value.deployment_id);
+    tell_drift(world, door, lease, shown.as_deref().filter(|_| is_moved), &edits).await?;
+    let repairs = door.mode == Mode::Overwrite;
+    if !is_as_published || (repairs && !edits.is_empty()) {
+        if let (Mode::Merge, Some(present)) = (door.mode, &present) {
+            make_room(world, door, lease, present, &reading.foreign, &document).await?;
+        }
+        tracing::info!(
+            front_door = door.name.as_str(),
+            plan = changes(&reading.routes, &selection).join("\n"),
+            "publishing"
+        );
         let Imported { document, left_out } = apply::import(world, door, &had, &mut selection).await?;
         selection.verdicts.extend(left_out);
         // When all that was new is refused, what is live is what it was.
         if lease.value.hash != hash(&document.to_string()) || shown.is_none() {
-            let lines = changes(&reading.routes, &selection);
-            put_live(world, door, lease, &registry, &document, stage.is_some(), &selection, lines).await?;
+            let draft =
+                Draft { door, reading: &reading, selection: &selection, document, stage_exists: shown.is_some() };
+            put_live(world, lease, draft).await?;
         }
-        lease.value.door_hash = door_hash;
-    } else if has_drifted {
-        let deployment = lease.value.deployment_id.clone();
-        world.apis().point_stage(&door.rest_api_id, &door.stage_name, true, &deployment).await?;
-    } else {
-        lease.value.door_hash = door_hash;
     }
+    if is_moved && is_as_published && repairs {
+        let deployment = lease.value.deployment_id.clone();
+        world.apis().point_stage(&door.rest_api_id, &door.stage_name, shown.is_some(), &deployment).await?;
+    }
+    lease.value.door_hash = door_hash;
     settle::settle(world, door, records, waiting, &selection, lease.value.revision).await
+}
+
+/// What the REST API has, where the mode or the depth ask for it, and what of that is not Foregate's.
+pub async fn look_around<W: World>(
+    world: &W,
+    door: &FrontDoorSpec,
+    depth: Depth,
+    publication: &Publication,
+) -> Result<(Option<Present>, Foreign), Error> {
+    if door.mode == Mode::Overwrite && depth == Depth::Pending {
+        return Ok((None, Foreign::default()));
+    }
+    let present = observe::present(world, door).await?;
+    let foreign = match door.mode {
+        Mode::Overwrite => Foreign::default(),
+        Mode::Merge => Foreign::of(&present, &publication.owned),
+    };
+    Ok((Some(present), foreign))
+}
+
+/// Tells of what somebody has changed by hand, once.
+async fn tell_drift<W: World>(
+    world: &W,
+    door: &FrontDoorSpec,
+    lease: &mut Lease<Publication>,
+    moved_to: Option<&str>,
+    edits: &[String],
+) -> Result<(), Error> {
+    if moved_to.is_none() && edits.is_empty() {
+        lease.value.drift.clear();
+        return Ok(());
+    }
+    let edits: Vec<&String> = edits.iter().take(CHANGES_MAX).collect();
+    let published = &lease.value.deployment_id;
+    let detail = json!({
+        "frontDoor": door.name, "stage": door.stage_name, "shows": moved_to.unwrap_or(published), "published": published,
+        "edits": edits, "repaired": door.mode == Mode::Overwrite,
+    });
+    let found = hash(&detail.to_string());
+    if lease.value.drift != found {
+        tell(world, "Drift Found", detail).await?;
+        lease.value.drift = found;
+    }
+    Ok(())
+}
+
+/// `Mode: Merge`: writes down what will be ours before it is made, and takes off what of ours is not wanted any more. No
+/// client sees it before the next deployment; a run that dies here is made good by the next one.
+async fn make_room<W: World>(
+    world: &W,
+    door: &FrontDoorSpec,
+    lease: &mut Lease<Publication>,
+    present: &Present,
+    foreign: &Foreign,
+    document: &Value,
+) -> Result<(), Error> {
+    let wanted = names(document);
+    lease.value.owned.extend(wanted.difference(&foreign.names).cloned());
+    lease.save(&Registry::new(world.table())).await?;
+    apply::remove(world, door, &removals(present, &lease.value.owned, &wanted)).await
 }
 
 /// Waits while a burst is coming in, within bounds: a hundred stacks at once are then one publication or two, instead of one
@@ -191,24 +262,26 @@ async fn gather<W: World>(world: &W, invocation: &Invocation, door: &FrontDoorSp
     Ok(())
 }
 
-/// Deploys what was imported, looks at it on the candidate stage, and switches the live one.
-#[allow(clippy::too_many_arguments)]
-async fn put_live<W: World>(
-    world: &W,
-    door: &FrontDoorSpec,
-    lease: &mut Lease<Publication>,
-    registry: &Registry<'_, W::Table>,
-    document: &Value,
+/// What was imported and is to be put live.
+struct Draft<'a> {
+    door: &'a FrontDoorSpec,
+    reading: &'a Reading,
+    selection: &'a Selection,
+    document: Value,
     stage_exists: bool,
-    selection: &Selection,
-    lines: Vec<String>,
-) -> Result<(), Error> {
+}
+
+/// Deploys what was imported, looks at it on the candidate stage, and switches the live one.
+async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Draft<'_>) -> Result<(), Error> {
+    let Draft { door, reading, selection, document, stage_exists } = draft;
+    let registry = Registry::new(world.table());
     let number = lease.value.newest + 1;
     let document_hash = hash(&document.to_string());
     rate::take(world).await?;
     let description = format!("Foregate revision {number} ({})", &document_hash[..12]);
     let deployment_id = world.apis().deploy(&door.rest_api_id, &description).await?;
-    apply::look_at_candidate(world, door, document, &deployment_id).await?;
+    apply::look_at_candidate(world, door, &document, &reading.foreign, &deployment_id).await?;
+    let lines = changes(&reading.routes, selection);
     let revision = Revision {
         number,
         front_door: door.name.clone(),
@@ -224,13 +297,17 @@ async fn put_live<W: World>(
     registry.put(&mut Record { version: left, ..Record::new(key, revision.clone()) }).await?;
     // The fencing token: who has lost the lease fails here, before the stage is touched.
     lease.value.newest = number;
-    lease.save(registry).await?;
+    lease.save(&registry).await?;
     world.apis().point_stage(&door.rest_api_id, &door.stage_name, stage_exists, &deployment_id).await?;
     lease.value.revision = number;
     lease.value.deployment_id = deployment_id;
     lease.value.hash = document_hash;
-    lease.value.resources = resources_of(&selection.goes);
-    lease.save(registry).await?;
+    lease.value.resources = resources_of(reading, &selection.goes);
+    lease.value.settings = settings(&door.base_definition);
+    if door.mode == Mode::Merge {
+        lease.value.owned = names(&document).difference(&reading.foreign.names).cloned().collect();
+    }
+    lease.save(&registry).await?;
     let detail =
         json!({"frontDoor": door.name, "revision": number, "routes": revision.routes, "changes": revision.changes});
     tell(world, "Front Door Published", detail).await

@@ -1,15 +1,18 @@
 //! Step 1, observe: what the registry says, and which links there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use shared::aws::{RestApi, RestApis, VpcLink};
+use serde_json::{Map, Value, json};
+use shared::aws::{GatewayResponse, ResourceMethod, RestApi, RestApis, VpcLink};
 use shared::error::Error;
 use shared::front_door::records::{FrontDoor, Onboarded, Publication, Route, Status, Waiting};
-use shared::front_door::{FrontDoorSpec, Name};
+use shared::front_door::{FrontDoorSpec, Mode, Name};
 use shared::lease::Leased;
 use shared::registry::{self, Record, Registry};
 use shared::types::AccountId;
 
+use crate::plan::present::{Foreign, Present, Resource, Shown};
+use crate::plan::render::GATEWAY_RESPONSES;
 use crate::plan::{Carried, Link, Reading};
 use crate::world::World;
 
@@ -45,6 +48,7 @@ pub async fn reading<W: World>(
     door: &FrontDoorSpec,
     central: &AccountId,
     routes: &[Record<Route>],
+    foreign: Foreign,
 ) -> Result<Reading, Error> {
     let links = links(world.apis().vpc_links().await?);
     let tenants = Registry::new(world.table()).list::<Onboarded>(registry::tenant_key("")).await?;
@@ -55,15 +59,80 @@ pub async fn reading<W: World>(
         routes: routes.iter().map(|record| record.value.clone()).collect(),
         tenants: tenants.map(|tenant| (tenant.grants.account.clone(), tenant.grants)).collect(),
         links,
+        foreign,
     })
 }
 
-/// What the REST API has that an import would reset.
-pub async fn carried<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Carried, Error> {
+/// What the REST API has that an import would reset. Settings that came from an earlier base definition (`ours`) are the
+/// present one's to keep.
+pub async fn carried<W: World>(
+    world: &W,
+    door: &FrontDoorSpec,
+    ours: &BTreeSet<String>,
+    foreign: &Foreign,
+) -> Result<Carried, Error> {
     let api = world.apis().rest_api(&door.rest_api_id).await?;
     let gone = || Error::not_found(format!("the REST API {} does not exist any more", door.rest_api_id));
-    let RestApi { name: title, endpoint_types: _, description, binary_media_types, policy } = api.ok_or_else(gone)?;
-    Ok(Carried { title, description, binary_media_types, policy })
+    let RestApi {
+        name: title,
+        endpoint_types: _,
+        description,
+        binary_media_types,
+        policy,
+        compressed_from_bytes,
+        api_key_source,
+    } = api.ok_or_else(gone)?;
+    let has_foreign_methods = foreign.methods().next().is_some();
+    let mut extensions = Map::new();
+    // What a merge does not name stays by itself.
+    if door.mode == Mode::Overwrite {
+        let mut carry = |key: &str, value: Value| {
+            if !ours.contains(key) {
+                extensions.insert(key.to_owned(), value);
+            }
+        };
+        if !binary_media_types.is_empty() {
+            carry("x-amazon-apigateway-binary-media-types", json!(binary_media_types));
+        }
+        if let Some(bytes) = compressed_from_bytes {
+            carry("x-amazon-apigateway-minimum-compression-size", json!(bytes));
+        }
+        if let Some(source) = api_key_source.filter(|source| source != "HEADER") {
+            carry("x-amazon-apigateway-api-key-source", json!(source));
+        }
+        let responses = world.apis().gateway_responses(&door.rest_api_id).await?;
+        let responses =
+            responses.into_iter().filter(|one| !ours.contains(&format!("{GATEWAY_RESPONSES}/{}", one.response_type)));
+        let responses: Map<String, Value> = responses.map(gateway_response).collect();
+        if !responses.is_empty() {
+            carry(GATEWAY_RESPONSES, Value::Object(responses));
+        }
+    }
+    Ok(Carried { title, description, policy, extensions, has_foreign_methods })
+}
+
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-gateway-responses.html>
+fn gateway_response(one: GatewayResponse) -> (String, Value) {
+    let GatewayResponse { response_type, status_code, parameters, templates } = one;
+    let mut value = json!({"responseParameters": parameters, "responseTemplates": templates});
+    if let Some(code) = status_code {
+        value["statusCode"] = json!(code);
+    }
+    (response_type, value)
+}
+
+/// What the REST API has now: its resources and their methods, deployed or not.
+pub async fn present<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Present, Error> {
+    let shown = |method: ResourceMethod| {
+        let ResourceMethod { authorization, api_key_required, uri, connection_id } = method;
+        Shown { authorization, api_key_required, uri, connection_id }
+    };
+    let resources = world.apis().resources(&door.rest_api_id).await?;
+    let resources = resources.into_iter().map(|one| {
+        let methods = one.methods.into_iter().map(|(name, method)| (name, shown(method))).collect();
+        (one.path, Resource { id: one.id, methods })
+    });
+    Ok(resources.collect())
 }
 
 /// Names need not be unique: of several links of one name, one that is available, and of those always the same.

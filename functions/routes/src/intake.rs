@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::aws::Item;
 use shared::custom_resource::{Later, Request};
 use shared::error::{Error, ErrorType};
-use shared::front_door::claims::{self, Claim, Claims};
+use shared::front_door::claims::{self, Claims};
 use shared::front_door::records::{Publication, Route, Status, Waiting};
 use shared::front_door::{Method, RouteSpec};
 use shared::lease::Leased;
@@ -220,20 +220,13 @@ fn waiting<W: World>(world: &W, asked: &Asked, route: &Route) -> Result<Option<I
 
 /// What the platform team has itself on the front door is nobody else's.
 fn check_base_definition(spec: &RouteSpec, grant: &Grant) -> Result<(), Error> {
-    let claim = |path, methods| Claim { owner: NOBODY.clone(), name: "BaseDefinition".into(), path, methods };
     for (path, methods) in grant.door.base_paths()? {
-        let is_same = path.canonical() == spec.path.canonical() && methods.overlap(&spec.methods);
-        let is_root_fallback = path.first() == "*" && spec.path.first() != "*";
-        if is_same || !is_root_fallback && path.canonical() != spec.path.canonical() && path.overlaps(&spec.path) {
-            let mine = claim(spec.path.clone(), spec.methods.clone());
-            return Err(claims::taken(&mine, &claim(path, methods), "it is the platform team's own"));
+        if claims::is_platforms(&path, &methods, spec) {
+            return Err(claims::taken_by_platform(spec, &path, &methods));
         }
     }
     Ok(())
 }
-
-static NOBODY: std::sync::LazyLock<AccountId> =
-    std::sync::LazyLock::new(|| "000000000000".parse().unwrap_or_else(|e| panic!("{e}")));
 
 /// Whether there is room for one more route. The publisher checks the front door's again, over all that it publishes.
 async fn check_limits<W: World>(world: &W, grant: &Grant, route: &Route, claims: &Claims) -> Result<(), Error> {

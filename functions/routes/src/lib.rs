@@ -54,10 +54,10 @@ async fn dispatch<W: World>(
             let works = world.clone();
             let work = move |request| async move { doors::custom_resource(&*works, &invocation, request).await };
             let id = |request: &custom_resource::Request| doors::physical_id(&owner, request);
-            let forged = doors::forged(&owner, &event);
+            let (forged, (name, what)) = (doors::forged(&owner, &event), doors::claimed(&event));
             let served = custom_resource::serve(&responder, event, &account, remaining, id, work).await;
             if let Some(error) = forged.or_else(|| served.as_ref().err().cloned()) {
-                report::refused(&*world, &owner, "", "", &error).await;
+                report::refused(&*world, &owner, &name, &what, &error).await;
             }
             served.map(|()| json!({}))
         }

@@ -11,7 +11,10 @@ use aws_sdk_apigateway::types::{Op, PatchOperation, PutMode};
 use serde_json::Value;
 
 use super::sdk::{failed, too_many_pages};
-use super::{Answer, AwsError, Cause, MemberApis, RestApi, RestApis, Stage, VpcLink};
+use super::{
+    Answer, AwsError, Cause, GatewayResponse, ImportMode, MemberApis, Resource, ResourceMethod, RestApi, RestApis,
+    Stage, VpcLink,
+};
 use crate::types::{AccountId, Region, RestApiId, StageName};
 
 /// API Gateway's maximum; its default is 25.
@@ -45,6 +48,8 @@ async fn rest_api(client: &Client, id: &RestApiId) -> Answer<Option<RestApi>> {
         name: api.name.unwrap_or_default(),
         description: api.description,
         binary_media_types: api.binary_media_types.unwrap_or_default(),
+        compressed_from_bytes: api.minimum_compression_size,
+        api_key_source: api.api_key_source.map(|source| source.as_str().to_owned()),
     }))
 }
 
@@ -72,10 +77,45 @@ impl RestApis for FrontDoorApis {
         rest_api(&self.client, id).await
     }
 
-    async fn import(&self, id: &RestApiId, document: &str) -> Answer<()> {
-        let call = self.client.put_rest_api().rest_api_id(id.as_str()).mode(PutMode::Overwrite).fail_on_warnings(true);
+    async fn import(&self, id: &RestApiId, mode: ImportMode, document: &str) -> Answer<()> {
+        let mode = match mode {
+            ImportMode::Overwrite => PutMode::Overwrite,
+            ImportMode::Merge => PutMode::Merge,
+        };
+        let call = self.client.put_rest_api().rest_api_id(id.as_str()).mode(mode).fail_on_warnings(true);
         let call = call.body(Blob::new(document.as_bytes()));
         call.send().await.map(|_| ()).map_err(|e| failed("PutRestApi", id.as_str(), e))
+    }
+
+    async fn gateway_responses(&self, id: &RestApiId) -> Answer<Vec<GatewayResponse>> {
+        let call = self.client.get_gateway_responses().rest_api_id(id.as_str());
+        let answer = call.send().await.map_err(|e| failed("GetGatewayResponses", id.as_str(), e))?;
+        let set = answer.items.unwrap_or_default().into_iter().filter(|one| !one.default_response);
+        Ok(set.filter_map(gateway_response).collect())
+    }
+
+    async fn resources(&self, id: &RestApiId) -> Answer<Vec<Resource>> {
+        let call = self.client.get_resources().rest_api_id(id.as_str()).limit(PAGE).embed("methods");
+        let mut pages = call.into_paginator().send();
+        let mut resources = Vec::new();
+        for _ in 0..PAGES_MAX {
+            let Some(page) = pages.next().await else {
+                return Ok(resources);
+            };
+            let page = page.map_err(|e| failed("GetResources", id.as_str(), e))?;
+            resources.extend(page.items.unwrap_or_default().into_iter().map(resource));
+        }
+        Err(too_many_pages("GetResources", id.as_str(), PAGES_MAX))
+    }
+
+    async fn delete_resource(&self, id: &RestApiId, resource_id: &str) -> Answer<()> {
+        let call = self.client.delete_resource().rest_api_id(id.as_str()).resource_id(resource_id);
+        found(call.send().await.map_err(|e| failed("DeleteResource", resource_id, e))).map(drop)
+    }
+
+    async fn delete_method(&self, id: &RestApiId, resource_id: &str, method: &str) -> Answer<()> {
+        let call = self.client.delete_method().rest_api_id(id.as_str()).resource_id(resource_id).http_method(method);
+        found(call.send().await.map_err(|e| failed("DeleteMethod", resource_id, e))).map(drop)
     }
 
     async fn deploy(&self, id: &RestApiId, description: &str) -> Answer<String> {
@@ -128,6 +168,33 @@ impl RestApis for FrontDoorApis {
             }));
         }
         Err(too_many_pages("GetVpcLinks", "the account", PAGES_MAX))
+    }
+}
+
+fn gateway_response(one: aws_sdk_apigateway::types::GatewayResponse) -> Option<GatewayResponse> {
+    Some(GatewayResponse {
+        response_type: one.response_type?.as_str().to_owned(),
+        status_code: one.status_code,
+        parameters: one.response_parameters.unwrap_or_default().into_iter().collect(),
+        templates: one.response_templates.unwrap_or_default().into_iter().collect(),
+    })
+}
+
+fn resource(one: aws_sdk_apigateway::types::Resource) -> Resource {
+    let method = |(name, method): (String, aws_sdk_apigateway::types::Method)| {
+        let integration = method.method_integration;
+        let seen = ResourceMethod {
+            authorization: method.authorization_type.unwrap_or_default(),
+            api_key_required: method.api_key_required.unwrap_or_default(),
+            uri: integration.as_ref().and_then(|one| one.uri.clone()),
+            connection_id: integration.and_then(|one| one.connection_id),
+        };
+        (name, seen)
+    };
+    Resource {
+        id: one.id.unwrap_or_default(),
+        path: one.path.unwrap_or_default(),
+        methods: one.resource_methods.unwrap_or_default().into_iter().map(method).collect(),
     }
 }
 

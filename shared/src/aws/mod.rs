@@ -399,6 +399,10 @@ pub struct RestApi {
     pub binary_media_types: Vec<String>,
     /// Its resource policy, which an import would reset: JSON.
     pub policy: Option<Value>,
+    /// From how many bytes on it compresses, which an import would reset.
+    pub compressed_from_bytes: Option<i32>,
+    /// `HEADER` or `AUTHORIZER`: where API keys come from, which an import would reset.
+    pub api_key_source: Option<String>,
 }
 
 /// GetRestApi in any account that Foregate knows.
@@ -422,6 +426,52 @@ pub struct Stage {
     pub has_canary: bool,
 }
 
+/// A gateway response that somebody has set, from GetGatewayResponses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayResponse {
+    /// `DEFAULT_4XX`, `UNAUTHORIZED`, …
+    pub response_type: String,
+    /// The status code, where it is not the type's own.
+    pub status_code: Option<String>,
+    /// Headers and the like, by their place.
+    pub parameters: BTreeMap<String, String>,
+    /// Bodies by content type.
+    pub templates: BTreeMap<String, String>,
+}
+
+/// A resource of a REST API, from GetResources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its id.
+    pub id: String,
+    /// Its whole path, with its own names of variables.
+    pub path: String,
+    /// Its methods by name, `ANY` among them.
+    pub methods: BTreeMap<String, ResourceMethod>,
+}
+
+/// What of a method an edit by hand could change for its users.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResourceMethod {
+    /// `NONE`, `AWS_IAM`, `CUSTOM` or `COGNITO_USER_POOLS`.
+    pub authorization: String,
+    /// Whether an API key is asked for.
+    pub api_key_required: bool,
+    /// Where requests go.
+    pub uri: Option<String>,
+    /// The VPC link that they take.
+    pub connection_id: Option<String>,
+}
+
+/// What an import does with what its document does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportMode {
+    /// It goes.
+    Overwrite,
+    /// It stays; a method that the document names is put in the place of one that is there.
+    Merge,
+}
+
 /// A VPC link, from GetVpcLinks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VpcLink {
@@ -438,8 +488,21 @@ pub trait RestApis: Send + Sync {
     /// GetRestApi; `None` when it does not exist (any more).
     fn rest_api(&self, id: &RestApiId) -> impl Future<Output = Answer<Option<RestApi>>> + Send;
 
-    /// PutRestApi with `mode=overwrite` and `failonwarnings`: one per second and account.
-    fn import(&self, id: &RestApiId, document: &str) -> impl Future<Output = Answer<()>> + Send;
+    /// PutRestApi with `failonwarnings`: one per second and account.
+    fn import(&self, id: &RestApiId, mode: ImportMode, document: &str) -> impl Future<Output = Answer<()>> + Send;
+
+    /// GetGatewayResponses (which has no pages): those that somebody has set.
+    fn gateway_responses(&self, id: &RestApiId) -> impl Future<Output = Answer<Vec<GatewayResponse>>> + Send;
+
+    /// GetResources with the methods, every page: five in two seconds, per account.
+    fn resources(&self, id: &RestApiId) -> impl Future<Output = Answer<Vec<Resource>>> + Send;
+
+    /// DeleteResource, with all that is below it: five per second and account. One that is gone is no error.
+    fn delete_resource(&self, id: &RestApiId, resource_id: &str) -> impl Future<Output = Answer<()>> + Send;
+
+    /// DeleteMethod; one that is gone is no error.
+    fn delete_method(&self, id: &RestApiId, resource_id: &str, method: &str)
+    -> impl Future<Output = Answer<()>> + Send;
 
     /// CreateDeployment without a stage: one per five seconds and account. The deployment's id.
     fn deploy(&self, id: &RestApiId, description: &str) -> impl Future<Output = Answer<String>> + Send;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Methods, RoutePath};
+use super::{Cors, Method, Methods, RoutePath, RouteSpec};
 use crate::error::Error;
 use crate::types::AccountId;
 
@@ -23,6 +23,9 @@ pub struct Claim {
     pub path: RoutePath,
     /// The methods.
     pub methods: Methods,
+    /// What the path answers to OPTIONS for browsers, if the route asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
 }
 
 impl Claim {
@@ -37,11 +40,36 @@ impl Claim {
         match (is_same_path, is_same_owner) {
             (true, true) if self.methods.share_one_with(&other.methods) => Some("it is the same method and path"),
             (true, false) if self.methods.overlap(&other.methods) => Some("it is the same method and path"),
+            (true, _) if self.takes_options_of(other) || other.takes_options_of(self) => {
+                Some("both say what the path answers to OPTIONS, and not the same")
+            }
+            (false, true) if self.path.siblings_clash(&other.path) => {
+                Some("API Gateway takes no {proxy+} beside another variable")
+            }
             (true, _) | (_, true) => None,
             (false, false) if self.path.overlaps(&other.path) => Some("requests could be meant by either"),
             (false, false) => None,
         }
     }
+}
+
+impl Claim {
+    fn takes_options_of(&self, other: &Claim) -> bool {
+        let Some(cors) = &self.cors else { return false };
+        let names_options = other.methods.iter().any(|method| method == Method::Options);
+        names_options || other.cors.as_ref().is_some_and(|others| others != cors)
+    }
+}
+
+/// Whether what the platform team has itself on a REST API keeps a route off it: it is everybody's to respect, but for a
+/// fallback at the root, which every team's own paths come before.
+pub fn is_platforms(path: &RoutePath, methods: &Methods, spec: &RouteSpec) -> bool {
+    if path.canonical() == spec.path.canonical() {
+        let is_options = spec.cors.is_some() && methods.iter().any(|method| method == Method::Options);
+        return is_options || methods.overlap(&spec.methods);
+    }
+    let is_fallback = path.first() == "*" && spec.path.first() != "*";
+    !is_fallback && (path.overlaps(&spec.path) || path.siblings_clash(&spec.path))
 }
 
 /// The claims below one first segment, by route id.
@@ -88,6 +116,14 @@ pub fn taken(claim: &Claim, other: &Claim, why: &str) -> Error {
     ))
 }
 
+/// The error about what the platform team has there itself.
+pub fn taken_by_platform(spec: &RouteSpec, path: &RoutePath, methods: &Methods) -> Error {
+    Error::conflict(format!(
+        "Path: {} {} is in the way of {methods} {path}, which is the platform team's own. Choose another path",
+        spec.methods, spec.path
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -101,6 +137,7 @@ mod tests {
             name: route.into(),
             path: path.parse().unwrap(),
             methods: serde_json::from_value(json!(methods.split(',').collect::<Vec<_>>())).unwrap(),
+            cors: None,
         }
     }
 
@@ -114,6 +151,9 @@ mod tests {
             ("GET /users/{id}", "POST /users/me", true, false),
             ("ANY /users/{proxy+}", "GET /users/me", true, false),
             ("ANY /users/{proxy+}", "GET /users", false, false),
+            ("GET /users/{id}", "GET /users/{proxy+}", true, true),
+            ("GET /users/{id}/x", "GET /users/{proxy+}", true, true),
+            ("GET /users/{id}/x", "GET /users/{id}/{proxy+}", true, false),
             ("GET /users/a", "GET /users/b", false, false),
             ("GET /users/a", "GET /users/A", false, false),
         ] {
@@ -125,6 +165,28 @@ mod tests {
                 assert_eq!(result.is_err(), expected, "{first}, {second} of {other}");
                 assert!(result.is_ok() || claims == before, "a refused claim changes nothing");
             }
+        }
+    }
+
+    #[test]
+    fn one_path_has_one_answer_to_browsers() {
+        let with = |route: &str, origin: Option<&str>| {
+            let origin = origin.map(|origin| json!({"AllowOrigins": [origin]}));
+            let backend = json!({"PrivateApi": {"RestApiId": "a1b2c3d4e5", "StageName": "live"}});
+            let spec = json!({"Path": "/x", "Auth": "NONE", "Backend": backend, "Cors": origin});
+            Claim { cors: RouteSpec::parse(spec).unwrap().cors, ..claim("1", route) }
+        };
+        for (first, second, is_taken) in [
+            (with("GET /users", Some("*")), with("POST /users", Some("*")), false),
+            (with("GET /users", Some("*")), with("POST /users", None), false),
+            (with("GET /users", Some("*")), with("POST /users", Some("https://a.example")), true),
+            (with("GET /users", Some("*")), with("OPTIONS /users", None), true),
+            (with("OPTIONS /users", None), with("GET /users", Some("*")), true),
+            (with("GET /users", Some("*")), with("OPTIONS /users/b", None), false),
+        ] {
+            let mut claims = Claims::default();
+            claims.claim("a", first.clone()).unwrap();
+            assert_eq!(claims.claim("b", second.clone()).is_err(), is_taken, "{first:?}, {second:?}");
         }
     }
 

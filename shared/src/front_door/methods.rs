@@ -38,6 +38,11 @@ impl Method {
     pub fn as_str(self) -> &'static str {
         NAMES.iter().find(|(_, method)| *method == self).map_or("ANY", |(name, _)| name)
     }
+
+    /// Every method but `ANY`.
+    pub fn all_by_name() -> impl Iterator<Item = Self> {
+        NAMES.iter().map(|(_, method)| *method).filter(|method| *method != Self::Any)
+    }
 }
 
 /// The methods of one route: `ANY` alone, or some by name.

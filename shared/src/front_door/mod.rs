@@ -5,6 +5,7 @@
 //! users write, [`claims`] finds who is in whose way, [`records`] is what the registry keeps. Nothing here asks AWS.
 
 pub mod claims;
+mod cors;
 mod door;
 mod methods;
 mod path;
@@ -13,9 +14,10 @@ pub mod resources;
 mod route;
 mod tenant;
 
+pub use cors::{Cors, CorsOrigin};
 pub use door::{FrontDoorSpec, Mode};
 pub use methods::{Method, Methods};
-pub use path::{RoutePath, Segment};
+pub use path::{RoutePath, Segment, VariableNames};
 pub use route::{Auth, Backend, BackendPath, BackendUrl, HeaderName, HeaderValue, RouteSpec, variables_in};
 pub use tenant::Tenant;
 

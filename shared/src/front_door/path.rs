@@ -3,6 +3,7 @@
 //! API Gateway allows one variable child per parent, so two teams that call the same variable differently can't stand
 //! beside each other. The canonical form names variables by position; each route maps them back to its own names.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -69,6 +70,9 @@ fn is_literal(text: &str) -> bool {
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
+
+/// What the variable below each canonical path is called on a REST API.
+pub type VariableNames = BTreeMap<RoutePath, String>;
 
 /// A route's path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -159,11 +163,40 @@ impl RoutePath {
         Self { segments: self.segments.iter().enumerate().map(named).collect() }
     }
 
-    /// The user's name of each variable and its canonical one, in the path's order.
-    pub fn variables(&self) -> Vec<(String, String)> {
-        let canonical = self.canonical();
-        let pairs = self.segments.iter().zip(&canonical.segments);
+    /// The canonical path, with the variables called what they are called by somebody who was there first.
+    pub fn canonical_among(&self, taken: &VariableNames) -> Self {
+        let mut canonical = self.canonical();
+        for index in 0..canonical.segments.len() {
+            let parent = Self { segments: self.canonical().segments[..index].to_vec() };
+            if let (Segment::Variable(name), Some(other)) = (&mut canonical.segments[index], taken.get(&parent)) {
+                name.clone_from(other);
+            }
+        }
+        canonical
+    }
+
+    /// The user's name of each variable and the one that it has in `published`, in the path's order.
+    pub fn variables(&self, published: &RoutePath) -> Vec<(String, String)> {
+        let pairs = self.segments.iter().zip(&published.segments);
         pairs.filter_map(|(own, named)| Some((own.variable()?.to_owned(), named.variable()?.to_owned()))).collect()
+    }
+
+    /// Notes what this path calls its variables.
+    pub fn note_variables(&self, taken: &mut VariableNames) {
+        let canonical = self.canonical().segments;
+        for (index, segment) in self.segments.iter().enumerate() {
+            if let Segment::Variable(name) = segment {
+                taken.insert(Self { segments: canonical[..index].to_vec() }, name.clone());
+            }
+        }
+    }
+
+    /// Why the two can't stand beside each other in one REST API although no request is meant by both, or one owner wants
+    /// both: API Gateway has one variable child per parent, and a greedy one is another than a plain one.
+    pub fn siblings_clash(&self, other: &RoutePath) -> bool {
+        let (these, those) = (self.canonical().segments, other.canonical().segments);
+        let differs = these.iter().zip(&those).find(|(one, another)| one != another);
+        matches!(differs, Some((Segment::Greedy(_), Segment::Variable(_)) | (Segment::Variable(_), Segment::Greedy(_))))
     }
 
     /// What its claims are kept under: its first segment, or `*` where that is a variable or there is none.
@@ -250,7 +283,10 @@ mod tests {
     fn variables_are_named_by_position() {
         let orders = path("/users/{uuid}/orders/{rest+}");
         assert_eq!(orders.canonical().to_string(), "/users/{p2}/orders/{proxy+}");
-        assert_eq!(orders.variables(), [("uuid".into(), "p2".into()), ("rest".into(), "proxy".into())]);
+        assert_eq!(
+            orders.variables(&orders.canonical()),
+            [("uuid".into(), "p2".into()), ("rest".into(), "proxy".into())]
+        );
         assert_eq!(path("/users/{id}").canonical(), path("/users/{userId}").canonical());
     }
 
@@ -285,6 +321,21 @@ mod tests {
         ] {
             assert_eq!(path(a).overlaps(&path(b)), overlap, "{a} {b}");
             assert_eq!(path(b).overlaps(&path(a)), overlap, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn variables_are_called_what_they_are_called_already() {
+        let mut taken = VariableNames::new();
+        path("/users/{userId}/orders/{order}").note_variables(&mut taken);
+        for (own, published) in [
+            ("/users/{uuid}", "/users/{userId}"),
+            ("/users/{a}/orders/{b}/lines/{c}", "/users/{userId}/orders/{order}/lines/{p6}"),
+            ("/users/{a}/cats/{b}", "/users/{userId}/cats/{p4}"),
+            ("/users/{proxy+}", "/users/{proxy+}"),
+            ("/cats/{id}", "/cats/{p2}"),
+        ] {
+            assert_eq!(path(own).canonical_among(&taken).to_string(), published);
         }
     }
 

@@ -3,12 +3,13 @@
 //! A route is changed by `routes` (what is asked for) and by `publisher` (how it stands). Its generation counts what was
 //! asked for: what the publisher has done for one generation says nothing about the next.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::claims::Claim;
+use super::resources::Resources;
 use super::{FrontDoorSpec, Name, RouteSpec, Tenant};
 use crate::custom_resource::Later;
 use crate::error::{Error, ErrorType};
@@ -140,6 +141,7 @@ impl Route {
             name: self.origin.name(),
             path: self.spec.path.clone(),
             methods: self.spec.methods.clone(),
+            cors: self.spec.cors.clone(),
         }
     }
 }
@@ -185,7 +187,17 @@ pub struct Publication {
     pub rolled_back_by: Option<String>,
     /// How many resources of the REST API each first segment takes, by account.
     #[serde(default)]
-    pub resources: BTreeMap<String, BTreeMap<AccountId, usize>>,
+    pub resources: Resources,
+    /// `Mode: Merge`: what of the REST API is Foregate's, as `GET /cats/{p2}` and `/cats`. Written before it is made, and
+    /// dropped after it is gone.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub owned: BTreeSet<String>,
+    /// The settings of the REST API that came from the base definition: what of them goes from there, goes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub settings: BTreeSet<String>,
+    /// The hash of the edits by hand that were last told of.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub drift: String,
 }
 
 /// A revision that was made of a front door.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::{Methods, Name, RoutePath, Segment};
+use super::cors::{Cors, WrittenCors};
+use super::{Method, Methods, Name, RoutePath, Segment};
 use crate::error::Error;
 use crate::fields::{exactly_one, read, scalar};
 use crate::types::{Malformed, Region, RestApiId, StageName};
@@ -38,6 +39,9 @@ pub struct RouteSpec {
     pub headers: BTreeMap<HeaderName, HeaderValue>,
     /// How long the backend may take, in milliseconds; API Gateway's 29 s where nothing is said.
     pub timeout_ms: Option<u32>,
+    /// Who may ask from another origin; nobody's browser where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
 }
 
 /// Where a route's requests go.
@@ -280,6 +284,7 @@ struct Written {
     headers: BTreeMap<HeaderName, HeaderValue>,
     #[serde(default, deserialize_with = "scalar")]
     timeout_ms: Option<u32>,
+    cors: Option<WrittenCors>,
 }
 
 #[derive(Deserialize)]
@@ -335,7 +340,8 @@ impl RouteSpec {
                 "Auth is missing: say NONE, AWS_IAM or {Authorizer: name}; openness is a decision, not a default",
             ));
         }
-        let Written { front_door, path, methods, backend, auth, api_key_required, headers, timeout_ms } = read(spec)?;
+        let Written { front_door, path, methods, backend, auth, api_key_required, headers, timeout_ms, cors } =
+            read(spec)?;
         let WrittenBackend { private_api, http } = backend;
         let private_api = private_api.map(|api| Backend::PrivateApi {
             rest_api_id: api.rest_api_id,
@@ -357,7 +363,11 @@ impl RouteSpec {
             return Err(Error::invalid(format!("TimeoutMs: {timeout} is not 50 to 29000 milliseconds")));
         }
         let api_key_required = api_key_required.unwrap_or(false);
-        let spec = Self { front_door, path, methods, backend, auth, api_key_required, headers, timeout_ms };
+        let cors = cors.map(Cors::try_from).transpose()?;
+        if cors.is_some() && methods.iter().any(|method| method == Method::Options) {
+            return Err(Error::invalid("Cors: it answers OPTIONS itself: leave that out of Methods"));
+        }
+        let spec = Self { front_door, path, methods, backend, auth, api_key_required, headers, timeout_ms, cors };
         spec.check_variables()?;
         Ok(spec)
     }
@@ -446,6 +456,14 @@ mod tests {
             (with("/Headers", json!({"Host": "z"})), "a route may set"),
             (with("/Headers", json!({"X A": "z"})), "a route may set"),
             (with("/Headers", json!({"X-A": "method.request.path.id"})), "id is not a variable of the path"),
+            (
+                with("/Cors", json!({"AllowOrigins": ["*"], "AllowCredentials": "true"})),
+                "only without AllowCredentials",
+            ),
+            (with("/Cors", json!({"AllowOrigins": ["https://a.example", "*"]})), "* stands alone"),
+            (with("/Cors", json!({"AllowOrigins": []})), "give 1 to 32"),
+            (with("/Cors", json!({"AllowOrigins": ["https://a.example/')"]})), "an origin such as"),
+            (with("/Cors", json!({"AllowOrigins": ["*"], "MaxAgeSeconds": "100000"})), "more than 86400"),
             (with("/Backend/PrivateApi/Path", json!("/x/{id}")), "{id} is not a variable of the path"),
             (with("/Backend/PrivateApi/Path", json!("/x/../y")), "no '.' or '..' alone"),
             (with("/Backend/PrivateApi/Region", json!("eu.evil.example/")), "a region such as"),

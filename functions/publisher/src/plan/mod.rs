@@ -1,9 +1,11 @@
 //! Decides what goes onto a front door, from one reading of the registry. Pure: plain values in, plain values out.
 //!
 //! [`select`] says of each route whether it goes live, waits or is rejected; [`render`] makes the OpenAPI document of those
-//! that go; [`changes`] says what is different from what is live, for people.
+//! that go; [`present`] holds what the REST API has against both; [`changes`] says what is different from what is live, for
+//! people.
 
 pub mod changes;
+pub mod present;
 pub mod render;
 pub mod select;
 
@@ -12,9 +14,10 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use present::Foreign;
+use serde_json::{Map, Value};
 use shared::front_door::records::{Refusal, Route};
-use shared::front_door::{FrontDoorSpec, Name, RouteSpec, Tenant};
+use shared::front_door::{FrontDoorSpec, Name, RoutePath, RouteSpec, Tenant};
 use shared::types::AccountId;
 
 /// A VPC link that routes may name.
@@ -33,10 +36,12 @@ pub struct Carried {
     pub title: String,
     /// Its description.
     pub description: Option<String>,
-    /// Its binary media types.
-    pub binary_media_types: Vec<String>,
     /// Its resource policy.
     pub policy: Option<Value>,
+    /// Its other settings, as extensions of OpenAPI; of gateway responses those that somebody has set.
+    pub extensions: Map<String, Value>,
+    /// Whether it has methods that are not Foregate's and stay.
+    pub has_foreign_methods: bool,
 }
 
 /// All that a decision rests on.
@@ -52,6 +57,8 @@ pub struct Reading {
     pub tenants: BTreeMap<AccountId, Tenant>,
     /// The VPC links by name.
     pub links: BTreeMap<Name, Link>,
+    /// What of the REST API is not Foregate's and stays: nothing in `Mode: Overwrite`.
+    pub foreign: Foreign,
 }
 
 /// A route that goes onto the live stage.
@@ -63,6 +70,8 @@ pub struct Goes {
     pub owner: AccountId,
     /// As it is published: what was asked for last, or, where that was rejected, what was live before.
     pub spec: RouteSpec,
+    /// Its path, with the variables called what the REST API calls them.
+    pub path: RoutePath,
     /// Whether it is not on the live stage like this already: what an import that fails can be blamed on.
     pub is_new: bool,
     /// The id of its VPC link.

@@ -4,11 +4,11 @@
 //! import in `overwrite` mode would reset stands in the document. Extensions:
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use shared::front_door::{
-    Auth, Backend, FrontDoorSpec, HeaderValue, Method, RoutePath, RouteSpec, Segment, variables_in,
+    Auth, Backend, Cors, FrontDoorSpec, HeaderValue, Method, Mode, RoutePath, RouteSpec, Segment, variables_in,
 };
 
 use super::{Carried, Goes};
@@ -16,7 +16,10 @@ use super::{Carried, Goes};
 /// The policy statement that is ours, so that a later document can tell it from somebody else's policy.
 const POLICY_SID: &str = "ForegateAllowedCidrs";
 const AWS_IAM: &str = "aws_iam";
-const API_KEY: &str = "api_key";
+/// The scheme of API keys.
+pub const API_KEY: &str = "api_key";
+/// The extension that holds an object of gateway responses.
+pub const GATEWAY_RESPONSES: &str = "x-amazon-apigateway-gateway-responses";
 
 /// The document. What the REST API `had` and nobody has said anything about is carried over.
 pub fn render(door: &FrontDoorSpec, had: &Carried, goes: &[Goes], region: &str) -> Value {
@@ -27,9 +30,13 @@ pub fn render(door: &FrontDoorSpec, had: &Carried, goes: &[Goes], region: &str) 
         info["description"] = json!(description);
     }
     merge(document.entry("info").or_insert_with(|| json!({})), info, Keep::Theirs);
-    if !had.binary_media_types.is_empty() {
-        let key = "x-amazon-apigateway-binary-media-types";
-        document.entry(key).or_insert_with(|| json!(had.binary_media_types));
+    for (key, value) in &had.extensions {
+        match document.get_mut(key) {
+            // Of gateway responses each one stands for itself.
+            Some(own) if key == GATEWAY_RESPONSES => merge(own, with_only_new(own, value), Keep::Theirs),
+            Some(_) => {}
+            None => drop(document.insert(key.clone(), value.clone())),
+        }
     }
     if let Some(policy) = policy(door, had) {
         document.insert("x-amazon-apigateway-policy".into(), policy);
@@ -37,10 +44,28 @@ pub fn render(door: &FrontDoorSpec, had: &Carried, goes: &[Goes], region: &str) 
     let schemes = json!({"securitySchemes": security_schemes(door)});
     merge(document.entry("components").or_insert_with(|| json!({})), schemes, Keep::Ours);
     merge(document.entry("paths").or_insert_with(|| json!({})), json!(paths(goes, region)), Keep::Ours);
-    if document["paths"].as_object().is_none_or(Map::is_empty) {
+    if !had.has_foreign_methods && document["paths"].as_object().is_none_or(Map::is_empty) {
         document["paths"] = json!({"/": {operation_key(Method::Any): nothing_here()}});
     }
     Value::Object(document)
+}
+
+/// What `there` has under keys that `own` has not.
+fn with_only_new(own: &Value, there: &Value) -> Value {
+    let there = there.as_object().into_iter().flatten();
+    there.filter(|(key, _)| own.get(key).is_none()).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// The settings that the base definition names itself: when it does so no more, they go.
+pub fn settings(base_definition: &Map<String, Value>) -> BTreeSet<String> {
+    let named = base_definition.iter().filter(|(key, _)| key.starts_with("x-amazon-apigateway-"));
+    let named = named.flat_map(|(key, value)| match value.as_object() {
+        Some(responses) if key == GATEWAY_RESPONSES => {
+            responses.keys().map(|one| format!("{GATEWAY_RESPONSES}/{one}")).collect()
+        }
+        _ => vec![key.clone()],
+    });
+    named.collect()
 }
 
 /// API Gateway deploys no API without a method. A front door that has lost its last route answers 404 itself.
@@ -80,15 +105,29 @@ fn merge(theirs: &mut Value, ours: Value, keep: Keep) {
     }
 }
 
+/// The resource policy. With one, API Gateway lets in nobody whom it does not allow, so it allows whoever comes without a
+/// signature (`aws:PrincipalArn` is missing then); those who come with one need a permission of their own, as they would
+/// without a policy: an `Allow` for them would stand in the place of that.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html>
 fn policy(door: &FrontDoorSpec, had: &Carried) -> Option<Value> {
-    let statement = |effect: &str| json!({"Effect": effect, "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"});
+    let statement = |sid: &str, effect: &str, condition: Value| {
+        json!({"Sid": sid, "Effect": effect, "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*",
+               "Condition": condition})
+    };
+    let anonymous = statement("ForegateAnonymous", "Allow", json!({"Null": {"aws:PrincipalArn": "true"}}));
+    let version = "2012-10-17";
     if !door.allowed_cidrs.is_empty() {
-        let mut deny = statement("Deny");
-        deny["Sid"] = json!(POLICY_SID);
-        deny["Condition"] = json!({"NotIpAddress": {"aws:SourceIp": door.allowed_cidrs}});
-        return Some(json!({"Version": "2012-10-17", "Statement": [statement("Allow"), deny]}));
+        let others = json!({"NotIpAddress": {"aws:SourceIp": door.allowed_cidrs}});
+        let others = statement(POLICY_SID, "Deny", others);
+        return Some(json!({"Version": version, "Statement": [anonymous, others]}));
     }
-    had.policy.clone().filter(|policy| !policy.to_string().contains(POLICY_SID))
+    let is_ours = had.policy.as_ref().is_some_and(|policy| policy.to_string().contains(POLICY_SID));
+    match (is_ours, door.mode) {
+        (false, _) => had.policy.clone(),
+        (true, Mode::Overwrite) => None,
+        // A merge leaves what the document does not name: this says the same as no policy.
+        (true, Mode::Merge) => Some(json!({"Version": version, "Statement": [anonymous]})),
+    }
 }
 
 fn security_schemes(door: &FrontDoorSpec) -> Map<String, Value> {
@@ -114,11 +153,21 @@ fn authorizer_scheme(name: &str) -> String {
 
 fn paths(goes: &[Goes], region: &str) -> BTreeMap<String, Map<String, Value>> {
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    let mut cors: BTreeMap<&RoutePath, (&Cors, BTreeSet<Method>)> = BTreeMap::new();
     for one in goes {
-        let item = paths.entry(one.spec.path.canonical().to_string()).or_default();
+        let item = paths.entry(one.path.to_string()).or_default();
         for method in one.spec.methods.iter() {
             item.insert(operation_key(method), operation(one, method, region));
         }
+        if let Some(asked) = &one.spec.cors {
+            cors.entry(&one.path).or_insert_with(|| (asked, BTreeSet::new())).1.extend(one.spec.methods.iter());
+        }
+    }
+    for (path, (asked, methods)) in cors {
+        paths
+            .entry(path.to_string())
+            .or_default()
+            .insert(operation_key(Method::Options), preflight(path, asked, methods));
     }
     paths
 }
@@ -131,9 +180,78 @@ pub fn operation_key(method: Method) -> String {
     }
 }
 
+/// The keys of a path item that are methods.
+pub const METHOD_KEYS: [&str; 8] =
+    ["get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"];
+
+/// The method that a key of a path item stands for, as API Gateway shows it.
+pub fn method_name(key: &str) -> String {
+    match key {
+        "x-amazon-apigateway-any-method" => Method::Any.as_str().to_owned(),
+        other => other.to_ascii_uppercase(),
+    }
+}
+
+/// What a browser hears that asks whether it may: API Gateway answers itself, to everybody, since it asks without
+/// credentials. The one place of a path for all routes on it.
+fn preflight(path: &RoutePath, cors: &Cors, methods: BTreeSet<Method>) -> Value {
+    let methods: Vec<&str> = match methods.contains(&Method::Any) {
+        true => Method::all_by_name().map(Method::as_str).collect(),
+        false => methods.into_iter().map(Method::as_str).collect(),
+    };
+    let origins: Vec<&str> = cors.origins.iter().map(|origin| origin.as_str()).collect();
+    let mut headers = BTreeMap::from([("Access-Control-Allow-Methods", methods.join(","))]);
+    if !cors.headers.is_empty() {
+        let names: Vec<&str> = cors.headers.iter().map(|name| name.as_str()).collect();
+        headers.insert("Access-Control-Allow-Headers", names.join(","));
+    }
+    if cors.credentials {
+        headers.insert("Access-Control-Allow-Credentials", "true".to_owned());
+    }
+    if let Some(seconds) = cors.max_age_seconds {
+        headers.insert("Access-Control-Max-Age", seconds.to_string());
+    }
+    let mut response = json!({"statusCode": "204"});
+    match origins[..] {
+        [origin] => drop(headers.insert("Access-Control-Allow-Origin", origin.to_owned())),
+        // The answer may name one origin: the asking one, if it is among them.
+        _ => {
+            headers.insert("Vary", "Origin".to_owned());
+            let known = origins.iter().map(|origin| format!("\"{origin}\"")).collect::<Vec<_>>().join(", ");
+            response["responseTemplates"] = json!({"application/json": format!(
+                "#set($origin = $input.params(\"Origin\"))\n#if([{known}].contains($origin))\n\
+                 #set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)\n#end\n"
+            )});
+        }
+    }
+    let declared: Map<String, Value> =
+        headers.keys().map(|name| ((*name).to_owned(), json!({"schema": {"type": "string"}}))).collect();
+    let set: Map<String, Value> = headers
+        .iter()
+        .map(|(name, value)| (format!("method.response.header.{name}"), json!(format!("'{value}'"))))
+        .collect();
+    response["responseParameters"] = json!(set);
+    let parameters: Vec<Value> =
+        path.segments().iter().filter_map(Segment::variable).map(|name| parameter("path", name, true)).collect();
+    let mut operation = json!({
+        "security": [],
+        "responses": {"204": {"description": "Which other origins may ask", "headers": declared}},
+        "x-amazon-apigateway-integration": {
+            "type": "mock",
+            "requestTemplates": {"application/json": "{\"statusCode\": 204}"},
+            "passthroughBehavior": "when_no_match",
+            "responses": {"default": response},
+        },
+    });
+    if !parameters.is_empty() {
+        operation["parameters"] = json!(parameters);
+    }
+    operation
+}
+
 fn operation(one: &Goes, method: Method, region: &str) -> Value {
     let spec = &one.spec;
-    let names = spec.path.variables();
+    let names = spec.path.variables(&one.path);
     let mut parameters: Vec<Value> = names.iter().map(|(_, canonical)| parameter("path", canonical, true)).collect();
     let mut mapped = BTreeMap::new();
     for (own, canonical) in names.iter().filter(|(own, _)| uses(spec, own)) {

@@ -1,25 +1,30 @@
 //! Which routes go live. Grants and links are looked at anew each time: a grant that was taken back takes its routes along.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::error::{Error, ErrorType};
-use shared::front_door::claims::Claims;
+use shared::front_door::claims::{self, Claims};
 use shared::front_door::records::{Refusal, Route, Status};
 use shared::front_door::resources::{self, Resources};
-use shared::front_door::{Backend, Name, RouteSpec};
+use shared::front_door::{Backend, Name, RoutePath, RouteSpec};
 
 use super::{Goes, Reading, Selection, Verdict};
 
 /// The verdict on every route, and what is published.
 pub fn select(reading: &Reading) -> Selection {
     let mut selection = Selection::default();
-    let mut room = Room::default();
+    let mut room = Room::of(reading);
     for route in by_seniority(&reading.routes) {
         let verdict = judge(reading, route, &mut room, &mut selection.goes);
         selection.verdicts.insert(route.id.clone(), verdict);
     }
-    selection.goes.sort_by_key(|one| (one.spec.path.canonical(), one.spec.methods.to_string(), one.id.clone()));
+    selection.goes.sort_by_key(order);
     selection
+}
+
+/// The order that routes are published in.
+pub fn order(one: &Goes) -> (RoutePath, String, String) {
+    (one.path.clone(), one.spec.methods.to_string(), one.id.clone())
 }
 
 /// Those that are live come first, so that it is a newcomer that finds no room; then those that were claimed first.
@@ -70,8 +75,12 @@ fn admit(reading: &Reading, route: &Route, spec: &RouteSpec, room: &mut Room) ->
         Missing::Absent(error) => refuse(error),
         Missing::NotYet(error) => Verdict::Waits(Refusal::from(&error)),
     })?;
+    if let Some((path, methods)) = reading.foreign.in_the_way_of(spec) {
+        return Err(refuse(claims::taken_by_platform(spec, path, methods)));
+    }
     room.take(reading, route, spec).map_err(refuse)?;
-    Ok(Goes { id: route.id.clone(), owner: route.owner.clone(), spec: spec.clone(), is_new: !was_live, link_id })
+    let path = spec.path.canonical_among(&reading.foreign.variables);
+    Ok(Goes { id: route.id.clone(), owner: route.owner.clone(), spec: spec.clone(), path, is_new: !was_live, link_id })
 }
 
 enum Missing {
@@ -107,11 +116,16 @@ struct Room {
 }
 
 impl Room {
+    /// What the platform team has itself is there before everybody.
+    fn of(reading: &Reading) -> Self {
+        Self { claims: BTreeMap::new(), resources: platforms(reading) }
+    }
+
     fn take(&mut self, reading: &Reading, route: &Route, spec: &RouteSpec) -> Result<(), Error> {
         let first = spec.path.first();
         let mut claims = self.claims.get(first).cloned().unwrap_or_default();
         let mut claim = route.claim();
-        (claim.path, claim.methods) = (spec.path.clone(), spec.methods.clone());
+        (claim.path, claim.methods, claim.cors) = (spec.path.clone(), spec.methods.clone(), spec.cors.clone());
         claims.claim(&route.id, claim)?;
         let before = self.resources.insert(first.to_owned(), claims.resources());
         if let Err(error) = resources::check(&reading.door.name, reading.door.resources_max, &self.resources) {
@@ -126,10 +140,21 @@ impl Room {
     }
 }
 
+/// The resources of the base definition, and in `Mode: Merge` of what is foreign.
+fn platforms(reading: &Reading) -> Resources {
+    let paths = reading.door.base_paths().unwrap_or_default();
+    let base: BTreeSet<RoutePath> = paths.iter().flat_map(|(path, _)| path.resources()).collect();
+    let total = base.len() + reading.foreign.resources;
+    Resources::from([(PLATFORM.to_owned(), BTreeMap::from([(reading.central.clone(), total)]))])
+}
+
+/// What the platform team's own resources are counted under: no first segment is called so.
+const PLATFORM: &str = "";
+
 /// How many resources what goes live takes, for `routes` to hold the next one against.
-pub fn resources_of(goes: &[Goes]) -> Resources {
-    let mut seen = std::collections::BTreeSet::new();
-    let mut resources = Resources::new();
+pub fn resources_of(reading: &Reading, goes: &[Goes]) -> Resources {
+    let mut seen = BTreeSet::new();
+    let mut resources = platforms(reading);
     for one in goes {
         let new = one.spec.path.resources().filter(|resource| seen.insert(resource.clone())).count();
         *resources.entry(one.spec.path.first().to_owned()).or_default().entry(one.owner.clone()).or_default() += new;

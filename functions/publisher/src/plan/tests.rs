@@ -1,6 +1,6 @@
 //! What is decided, as tables; what is rendered, as golden files. `UPDATE_GOLDEN=1` writes the files anew: look at the diff.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use proptest::prelude::*;
@@ -11,7 +11,8 @@ use shared::origin::{Origin, Requests};
 use shared::types::AccountId;
 
 use super::changes::changes;
-use super::render::render;
+use super::present::{Foreign, Present, Removal, Resource, Shown, drift, removals};
+use super::render::{GATEWAY_RESPONSES, render, settings};
 use super::select::select;
 use super::{Carried, Link, Reading, Verdict};
 
@@ -73,6 +74,7 @@ fn reading(door: FrontDoorSpec, routes: Vec<Route>) -> Reading {
         routes,
         tenants: BTreeMap::from([tenant(CATS, json!(["/cats", "/owners"])), tenant(DOGS, json!(["/dogs"]))]),
         links: BTreeMap::from([link("private-apis", "AVAILABLE"), link("gate", "AVAILABLE"), link("new", "PENDING")]),
+        foreign: Foreign::default(),
     }
 }
 
@@ -107,6 +109,16 @@ fn scenarios() -> Vec<(&'static str, FrontDoorSpec, Vec<Route>)> {
     service["Auth"] = json!({"Authorizer": "pool"});
     let mut orders = spec("/users/{uuid}/orders", json!(["GET", "POST"]));
     orders["Backend"] = json!({"PrivateApi": {"RestApiId": "q1w2e3r4t5", "StageName": "v1", "Path": "/orders/of/{uuid}", "Region": "eu-central-1"}});
+    let consumed = |path: &str, methods: Value| {
+        let mut spec = spec(path, methods);
+        (spec["Auth"], spec["ApiKeyRequired"]) = (json!("NONE"), json!(true));
+        let origins = match path.starts_with("/cats") {
+            true => json!(["https://portal.example.com", "https://cats.example.com"]),
+            false => json!(["*"]),
+        };
+        spec["Cors"] = json!({"AllowOrigins": origins, "AllowHeaders": ["X-Api-Key"], "MaxAgeSeconds": 600});
+        spec
+    };
     let base = json!({
         "paths": {"/health": {"get": {
             "security": [], "responses": {"200": {"description": "Well"}},
@@ -136,6 +148,15 @@ fn scenarios() -> Vec<(&'static str, FrontDoorSpec, Vec<Route>)> {
             vec![route(CENTRAL, "users", spec("/users/{userId}", json!("GET"))), route(CENTRAL, "orders", orders)],
         ),
         ("eks-service.json", door(json!({"Authorizers": pool})), vec![route(CENTRAL, "shop", service)]),
+        (
+            "federation.json",
+            door(json!({})),
+            vec![
+                route(CATS, "cats-read", consumed("/cats/{id}", json!("GET"))),
+                route(CATS, "cats-write", consumed("/cats/{cat}", json!(["PUT", "DELETE"]))),
+                route(DOGS, "dogs", consumed("/dogs/{proxy+}", json!("ANY"))),
+            ],
+        ),
         ("empty.json", door(json!({})), Vec::new()),
     ]
 }
@@ -155,16 +176,153 @@ fn documents_are_as_they_were_read_and_approved() {
 fn what_nobody_says_anything_about_is_carried_over() {
     let mut had = api();
     had.description = Some("The company's".into());
-    had.binary_media_types = vec!["image/png".into()];
+    let responses = json!({"DEFAULT_4XX": {"statusCode": "418"}, "UNAUTHORIZED": {"statusCode": "401"}});
+    had.extensions.insert("x-amazon-apigateway-binary-media-types".into(), json!(["image/png"]));
+    had.extensions.insert(GATEWAY_RESPONSES.into(), responses);
     had.policy = Some(json!({"Statement": [{"Sid": "Theirs"}]}));
     let document = render(&door(json!({})), &had, &[], "eu-west-1");
     assert_eq!(document["info"]["description"], "The company's");
     assert_eq!(document["x-amazon-apigateway-binary-media-types"], json!(["image/png"]));
     assert_eq!(document["x-amazon-apigateway-policy"]["Statement"][0]["Sid"], "Theirs");
+    assert_eq!(document[GATEWAY_RESPONSES]["UNAUTHORIZED"]["statusCode"], "401");
+    // What the base definition names is as it says there, whole.
+    let base = json!({GATEWAY_RESPONSES: {"DEFAULT_4XX": {"responseTemplates": {"application/json": "{}"}}}});
+    let own = door(json!({"BaseDefinition": base}));
+    let document = render(&own, &had, &[], "eu-west-1");
+    let expected = json!({"DEFAULT_4XX": {"responseTemplates": {"application/json": "{}"}}, "UNAUTHORIZED": {"statusCode": "401"}});
+    assert_eq!(document[GATEWAY_RESPONSES], expected);
+    assert_eq!(settings(&own.base_definition), BTreeSet::from([format!("{GATEWAY_RESPONSES}/DEFAULT_4XX")]));
     // What Foregate had put there goes with the setting that it came from.
     let ours = render(&door(json!({"AllowedCidrs": ["192.0.2.0/24"]})), &had, &[], "eu-west-1");
     had.policy = Some(ours["x-amazon-apigateway-policy"].clone());
     assert!(render(&door(json!({})), &had, &[], "eu-west-1").get("x-amazon-apigateway-policy").is_none());
+    let merged = render(&door(json!({"Mode": "Merge"})), &had, &[], "eu-west-1");
+    assert_eq!(merged["x-amazon-apigateway-policy"]["Statement"].as_array().map(Vec::len), Some(1));
+}
+
+fn present(resources: &[(&str, &[&str])]) -> Present {
+    let resource = |(path, methods): &(&str, &[&str])| {
+        let shown = |method: &&str| ((*method).to_owned(), Shown { authorization: "NONE".into(), ..Shown::default() });
+        let methods = methods.iter().map(shown).collect();
+        ((*path).to_owned(), Resource { id: format!("id of {path}"), methods })
+    };
+    resources.iter().map(resource).collect()
+}
+
+fn owned(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn in_merge_mode_a_foreign_path_is_nobodys_to_take_and_its_variables_keep_their_names() {
+    let there = present(&[
+        ("/", &[]),
+        ("/{proxy+}", &["ANY"]),
+        ("/cats", &[]),
+        ("/cats/{catId}", &["GET"]),
+        ("/cats/{catId}/toys", &["POST"]),
+        ("/ping", &["GET"]),
+    ]);
+    let door = || door(json!({"Mode": "Merge"}));
+    for (path, methods, published) in [
+        ("/cats/{id}", "PUT", Some("/cats/{catId}")),
+        ("/cats/{id}", "GET", None),
+        ("/cats/{id}", "ANY", None),
+        ("/cats/me", "GET", None),
+        ("/cats/{proxy+}", "GET", None),
+        ("/cats/{id}/owners/{owner}", "GET", Some("/cats/{catId}/owners/{p4}")),
+        ("/owners/{id}", "GET", Some("/owners/{p2}")),
+    ] {
+        let asked = route(CATS, "x", spec(path, json!(methods)));
+        let foreign = Foreign::of(&there, &BTreeSet::new());
+        let selection = select(&Reading { foreign, ..reading(door(), vec![asked.clone()]) });
+        let goes = selection.goes.first().map(|one| one.path.to_string());
+        assert_eq!(goes.as_deref(), published, "{methods} {path}: {:?}", selection.verdicts);
+        if published.is_none() {
+            let Verdict::Rejected(refusal) = &selection.verdicts[&asked.id] else { panic!("{selection:?}") };
+            assert_eq!(refusal.error_type, "Conflict");
+        }
+    }
+    // The same paths are ours once they are in the ledger, and stand in nobody's way.
+    let ours = owned(&["/cats", "/cats/{catId}", "GET /cats/{catId}", "/cats/{catId}/toys", "POST /cats/{catId}/toys"]);
+    let foreign = Foreign::of(&there, &ours);
+    assert_eq!(foreign.names, owned(&["/{proxy+}", "ANY /{proxy+}", "/ping", "GET /ping"]));
+    assert!(foreign.variables.is_empty());
+    let routes = vec![route(CATS, "cats", spec("/cats/{id}", json!("GET")))];
+    let reading = Reading { foreign, ..reading(door(), routes) };
+    let had = Carried { has_foreign_methods: true, ..api() };
+    let document = render(&reading.door, &had, &select(&reading).goes, "eu-west-1");
+    golden("merge.json", &format!("{}\n", serde_json::to_string_pretty(&document).unwrap()));
+}
+
+#[test]
+fn in_merge_mode_what_is_ours_goes_in_few_steps_and_what_is_foreign_stays() {
+    let there = present(&[
+        ("/", &["GET"]),
+        ("/cats", &[]),
+        ("/cats/{p2}", &["GET", "PUT"]),
+        ("/cats/{p2}/toys", &["ANY"]),
+        ("/catsup", &["GET"]),
+        ("/dogs", &[]),
+        ("/dogs/{p2}", &["GET", "PUT"]),
+        ("/owners", &["GET", "POST"]),
+    ]);
+    let ours = owned(&[
+        "GET /",
+        "/cats",
+        "/cats/{p2}",
+        "GET /cats/{p2}",
+        "PUT /cats/{p2}",
+        "/cats/{p2}/toys",
+        "ANY /cats/{p2}/toys",
+        "/dogs/{p2}",
+        "GET /dogs/{p2}",
+        "GET /owners",
+        "/gone",
+        "GET /gone",
+    ]);
+    let steps = |wanted: &[&str]| -> Vec<String> {
+        let step = |removal| match removal {
+            Removal::Resource { path, .. } => path,
+            Removal::Method { path, method, .. } => format!("{method} {path}"),
+        };
+        removals(&there, &ours, &owned(wanted)).into_iter().map(step).collect()
+    };
+    assert_eq!(steps(&[]), ["GET /", "/cats", "GET /dogs/{p2}", "GET /owners"]);
+    assert_eq!(
+        steps(&["GET /", "/cats", "/cats/{p2}", "PUT /cats/{p2}", "GET /owners"]),
+        ["GET /cats/{p2}", "/cats/{p2}/toys", "GET /dogs/{p2}"]
+    );
+    assert!(steps(&ours.iter().map(String::as_str).collect::<Vec<_>>()).is_empty());
+}
+
+#[test]
+fn an_edit_by_hand_is_a_line_each() {
+    let (_, door, routes) = scenarios().remove(0);
+    let reading = reading(door, routes);
+    let document = render(&reading.door, &api(), &select(&reading).goes, "eu-west-1");
+    let shown = |id: &str, path: &str| Shown {
+        authorization: "AWS_IAM".into(),
+        api_key_required: false,
+        uri: Some(format!("https://{id}.execute-api.eu-west-1.amazonaws.com/live{path}")),
+        connection_id: Some("id-private-apis".into()),
+    };
+    let resource = |methods: &[(&str, Shown)]| {
+        let methods = methods.iter().map(|(name, shown)| ((*name).to_owned(), shown.clone())).collect();
+        Resource { id: String::new(), methods }
+    };
+    let (cats, dogs) = (shown("a1b2c3d4e5", "/cats/{proxy}"), shown("a1b2c3d4e5", "/dogs/{id}"));
+    let mut there = Present::from([
+        ("/cats/{proxy+}".to_owned(), resource(&[("ANY", cats)])),
+        ("/dogs/{p2}".to_owned(), resource(&[("GET", dogs.clone()), ("DELETE", dogs.clone())])),
+    ]);
+    assert_eq!(drift(&document, &there, &BTreeSet::new()), Vec::<String>::new());
+    let open = Shown { authorization: "NONE".into(), ..dogs };
+    there.insert("/dogs/{p2}".to_owned(), resource(&[("GET", open), ("PUT", Shown::default())]));
+    let lines = drift(&document, &there, &BTreeSet::new());
+    assert_eq!(lines[..2], ["- DELETE /dogs/{p2}", "+ PUT /dogs/{p2}"]);
+    assert!(lines[2].starts_with("~ GET /dogs/{p2} is NONE to https://"), "{lines:?}");
+    assert!(drift(&document, &there, &owned(&["PUT /dogs/{p2}"])).iter().all(|line| !line.starts_with('+')));
 }
 
 #[test]
@@ -270,7 +428,7 @@ proptest! {
         let mut variables: BTreeMap<String, String> = BTreeMap::new();
         for path in document["paths"].as_object().unwrap().keys() {
             let (parent, part) = path.rsplit_once('/').unwrap();
-            if part.starts_with('{') && !part.ends_with("+}") {
+            if part.starts_with('{') {
                 prop_assert_eq!(variables.entry(parent.to_owned()).or_insert(part.to_owned()), part);
             }
         }

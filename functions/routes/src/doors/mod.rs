@@ -18,7 +18,7 @@ use shared::front_door::records::{Route, Status};
 use shared::identity::Caller;
 use shared::origin::{Origin, Stamp};
 use shared::registry::{self, Registry};
-pub use stack::{custom_resource, forged, physical_id};
+pub use stack::{claimed, custom_resource, forged, physical_id};
 pub use terraform::terraform;
 
 use crate::authorise::authorise;

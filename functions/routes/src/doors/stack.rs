@@ -32,6 +32,17 @@ pub fn forged(owner: &AccountId, event: &Value) -> Option<Error> {
     Some(Error::forbidden(format!("StackId names account {named}, but the request comes from account {owner}")))
 }
 
+/// What a request that was not even read says of itself, for the audit: the resource's name in its stack, and the path.
+pub fn claimed(event: &Value) -> (String, String) {
+    let text = |pointer: &str| {
+        let text = event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        text.chars().take(200).collect::<String>()
+    };
+    let stack = text("/StackId");
+    let stack = stack.split('/').nth(1).unwrap_or_default();
+    (format!("{stack}/{}", text("/LogicalResourceId")), text("/ResourceProperties/Path"))
+}
+
 /// The `PhysicalResourceId`, known before any work. A spec that can't be read has no path, and the id then only names the
 /// resource.
 pub fn physical_id(owner: &AccountId, request: &Request) -> String {

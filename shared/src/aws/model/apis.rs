@@ -6,7 +6,9 @@ use std::future::Future;
 use serde_json::Value;
 
 use super::{Model, State};
-use crate::aws::{Answer, Cause, MemberApis, RestApi, RestApis, Stage, VpcLink};
+use crate::aws::{
+    Answer, Cause, GatewayResponse, ImportMode, MemberApis, Resource, ResourceMethod, RestApi, RestApis, Stage, VpcLink,
+};
 use crate::types::{AccountId, Region, RestApiId, StageName};
 
 /// A REST API.
@@ -36,6 +38,61 @@ fn regional() -> RestApi {
         description: None,
         binary_media_types: Vec::new(),
         policy: None,
+        compressed_from_bytes: None,
+        api_key_source: None,
+    }
+}
+
+const ANY: &str = "x-amazon-apigateway-any-method";
+
+/// A path and each of its beginnings, but for the root.
+fn resources_of(path: &str) -> impl Iterator<Item = &str> {
+    let ends = path.match_indices('/').skip(1).map(|(index, _)| index).chain([path.len()]);
+    ends.map(|end| &path[..end]).filter(|path| *path != "/")
+}
+
+impl Api {
+    /// The resources of the last import; each one's id is its path.
+    fn resources(&self) -> Vec<Resource> {
+        let paths: BTreeMap<&str, &Value> = self.document["paths"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(path, item)| (path.as_str(), item))
+            .collect();
+        let all: BTreeSet<&str> = paths.keys().flat_map(|path| resources_of(path)).chain(["/"]).collect();
+        let resource = |path: &str| {
+            let item = paths.get(path).and_then(|item| item.as_object()).into_iter().flatten();
+            let methods = item.map(|(key, operation)| {
+                let name = if key == ANY { "ANY".to_owned() } else { key.to_ascii_uppercase() };
+                (name, self.method(operation))
+            });
+            Resource { id: path.to_owned(), path: path.to_owned(), methods: methods.collect() }
+        };
+        all.into_iter().map(resource).collect()
+    }
+
+    fn method(&self, operation: &Value) -> ResourceMethod {
+        let schemes = operation["security"][0].as_object().into_iter().flatten();
+        let mut method = ResourceMethod { authorization: "NONE".into(), ..ResourceMethod::default() };
+        for (name, _) in schemes {
+            let scheme = &self.document["components"]["securitySchemes"][name.as_str()];
+            method.api_key_required |= scheme["name"] == "x-api-key";
+            match scheme["x-amazon-apigateway-authtype"].as_str() {
+                Some("awsSigv4") => method.authorization = "AWS_IAM".into(),
+                Some("cognito_user_pools") => method.authorization = "COGNITO_USER_POOLS".into(),
+                Some(_) => method.authorization = "CUSTOM".into(),
+                None => {}
+            }
+        }
+        let integration = &operation["x-amazon-apigateway-integration"];
+        method.uri = integration["uri"].as_str().map(str::to_owned);
+        method.connection_id = integration["connectionId"].as_str().map(str::to_owned);
+        method
+    }
+
+    fn paths(&mut self) -> Option<&mut serde_json::Map<String, Value>> {
+        self.document.get_mut("paths")?.as_object_mut()
     }
 }
 
@@ -50,16 +107,61 @@ impl RestApis for Model {
         self.call("GetRestApi", |state| Ok(state.apis.contains_key(id).then(regional)))
     }
 
-    fn import(&self, id: &RestApiId, document: &str) -> impl Future<Output = Answer<()>> + Send {
+    fn import(&self, id: &RestApiId, mode: ImportMode, document: &str) -> impl Future<Output = Answer<()>> + Send {
         self.call("PutRestApi", move |state| {
-            let document: Value = serde_json::from_str(document)
+            let mut document: Value = serde_json::from_str(document)
                 .map_err(|_| State::failure("PutRestApi", Cause::Refused, "BadRequestException"))?;
             let api = state.api("PutRestApi", id)?;
             let mut paths = document["paths"].as_object().into_iter().flatten().map(|(path, _)| path);
             if paths.any(|path| api.refuses.contains(path)) {
                 return Err(State::failure("PutRestApi", Cause::Refused, "BadRequestException"));
             }
+            if mode == ImportMode::Merge
+                && let (Some(there), Some(paths)) = (api.paths().cloned(), document["paths"].as_object_mut())
+            {
+                for (path, item) in there {
+                    let merged = paths.entry(path).or_insert_with(|| Value::Object(Default::default()));
+                    for (key, operation) in item.as_object().into_iter().flatten() {
+                        if merged.get(key).is_none() {
+                            merged[key] = operation.clone();
+                        }
+                    }
+                }
+            }
             api.document = document;
+            Ok(())
+        })
+    }
+
+    fn gateway_responses(&self, _id: &RestApiId) -> impl Future<Output = Answer<Vec<GatewayResponse>>> + Send {
+        self.call("GetGatewayResponses", |_| Ok(Vec::new()))
+    }
+
+    fn resources(&self, id: &RestApiId) -> impl Future<Output = Answer<Vec<Resource>>> + Send {
+        self.call("GetResources", |state| Ok(state.api("GetResources", id)?.resources()))
+    }
+
+    fn delete_resource(&self, id: &RestApiId, resource_id: &str) -> impl Future<Output = Answer<()>> + Send {
+        self.call("DeleteResource", move |state| {
+            if let Some(paths) = state.api("DeleteResource", id)?.paths() {
+                paths.retain(|path, _| !resources_of(path).any(|one| one == resource_id));
+            }
+            Ok(())
+        })
+    }
+
+    fn delete_method(
+        &self,
+        id: &RestApiId,
+        resource_id: &str,
+        method: &str,
+    ) -> impl Future<Output = Answer<()>> + Send {
+        let key = if method == "ANY" { ANY.to_owned() } else { method.to_ascii_lowercase() };
+        self.call("DeleteMethod", move |state| {
+            let paths = state.api("DeleteMethod", id)?.paths();
+            if let Some(item) = paths.and_then(|paths| paths.get_mut(resource_id)?.as_object_mut()) {
+                item.remove(&key);
+            }
             Ok(())
         })
     }

@@ -1,0 +1,176 @@
+//! What a front door keeps of its REST API, what it gives back, and what it tells of, through the deployed functions.
+
+use anyhow::{Context, Result};
+use aws_sdk_apigateway::types::{GatewayResponseType, IntegrationType, Op, PatchOperation};
+use serde_json::{Value, json};
+use tests::{Cloud, Door, Listener};
+
+fn apply(name: &str, spec: Value) -> Value {
+    json!({"command": "apply", "name": name, "spec": spec})
+}
+
+/// Puts `GET /theirs/{theirId}` on the REST API, as somebody would who knows nothing of Foregate.
+async fn build_theirs(door: &Door) -> Result<()> {
+    let gateway = &door.cloud.api_gateway;
+    let resources = gateway.get_resources().rest_api_id(&door.api).send().await?;
+    let root = resources.items().first().and_then(|one| one.id()).context("no root")?.to_owned();
+    let mut parent = root;
+    for part in ["theirs", "{theirId}"] {
+        let made = gateway.create_resource().rest_api_id(&door.api).parent_id(parent).path_part(part).send().await?;
+        parent = made.id().context("no id")?.to_owned();
+    }
+    let call = gateway.put_method().rest_api_id(&door.api).resource_id(&parent).http_method("GET");
+    call.authorization_type("NONE").send().await?;
+    let call = gateway.put_integration().rest_api_id(&door.api).resource_id(&parent).http_method("GET");
+    call.r#type(IntegrationType::Mock).request_templates("application/json", "{\"statusCode\": 200}").send().await?;
+    Ok(())
+}
+
+/// What the REST API has, deployed or not.
+async fn resources(door: &Door) -> Result<Vec<String>> {
+    let all = door.cloud.api_gateway.get_resources().rest_api_id(&door.api).embed("methods").send().await?;
+    let mut paths: Vec<String> = all.items().iter().filter_map(|one| one.path().map(str::to_owned)).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+#[tokio::test]
+async fn in_merge_mode_foreign_paths_stay_as_they_are() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let door = Door::build_with(&cloud, "merge", json!({"Mode": "Merge"})).await?;
+    build_theirs(&door).await?;
+    let mut ours = door.route("/ours/{id}/toys", json!("GET"));
+    ours["Cors"] = json!({"AllowOrigins": ["https://portal.example.com"], "MaxAgeSeconds": "600"});
+    door.routes(None, apply("ours", ours)).await??;
+    let all = ["get /ours/{p2}/toys", "options /ours/{p2}/toys", "get /theirs/{theirId}"];
+    assert_eq!(door.live().await?, all);
+    let theirs = async || anyhow::Ok(cloud.stage(&door.api, "live").await?.1["paths"]["/theirs/{theirId}"].to_string());
+    let before = theirs().await?;
+    let (_, document) = cloud.stage(&door.api, "live").await?;
+    let preflight = &document["paths"]["/ours/{p2}/toys"]["options"]["x-amazon-apigateway-integration"];
+    let origin =
+        &preflight["responses"]["default"]["responseParameters"]["method.response.header.Access-Control-Allow-Origin"];
+    assert_eq!(origin, "'https://portal.example.com'");
+
+    // What is there already is nobody's to take; beside it there is room, under the name that its variable has.
+    let taken = door.routes(None, apply("taken", door.route("/theirs/{id}", json!("ANY")))).await?.unwrap_err();
+    assert_eq!(taken.error_type, "Conflict");
+    assert!(taken.message.contains("GET /theirs/{theirId}, which is the platform team's own"), "{taken}");
+    door.routes(None, apply("beside", door.route("/theirs/{id}/ours", json!("PUT")))).await??;
+    assert_eq!(door.live().await?[3..], ["put /theirs/{theirId}/ours"]);
+
+    for name in ["ours", "beside"] {
+        door.routes(None, json!({"command": "delete", "name": name})).await??;
+    }
+    cloud.until("ours are off", 40, async || Ok(door.live().await? == all[2..])).await?;
+    assert_eq!(resources(&door).await?, ["/", "/theirs", "/theirs/{theirId}"]);
+    assert_eq!(theirs().await?, before, "byte for byte");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_foregate_does_not_own_of_the_api_is_carried_and_what_it_owned_goes() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let door = Door::build(&cloud, "carried").await?;
+    let gateway = &cloud.api_gateway;
+    let call = gateway.put_gateway_response().rest_api_id(&door.api).response_type(GatewayResponseType::Default4Xx);
+    call.response_templates("application/json", "{\"theirs\": true}").status_code("418").send().await?;
+    let media = PatchOperation::builder().op(Op::Add).path("/binaryMediaTypes/image~1png").value("image/png").build();
+    gateway.update_rest_api().rest_api_id(&door.api).patch_operations(media).send().await?;
+    let own = json!({
+        "x-amazon-apigateway-gateway-responses": {"UNAUTHORIZED": {"statusCode": "401", "responseTemplates": {"application/json": "{}"}}},
+    });
+    door.set(json!({"BaseDefinition": own.to_string()})).await?;
+    door.routes(None, apply("one", door.route("/one", json!("GET")))).await??;
+    let responses = async || -> Result<Vec<String>> {
+        let all = gateway.get_gateway_responses().rest_api_id(&door.api).send().await?;
+        let mut types: Vec<String> =
+            all.items().iter().filter_map(|one| one.response_type().map(|one| one.as_str().to_owned())).collect();
+        types.sort();
+        Ok(types)
+    };
+    assert_eq!(responses().await?, ["DEFAULT_4XX", "UNAUTHORIZED"]);
+    door.set(json!({})).await?;
+    cloud
+        .until(
+            "what came from the base definition goes with it",
+            40,
+            async || Ok(responses().await? == ["DEFAULT_4XX"]),
+        )
+        .await?;
+    let kept = gateway.get_gateway_response().rest_api_id(&door.api).response_type(GatewayResponseType::Default4Xx);
+    assert_eq!(kept.send().await?.status_code(), Some("418"));
+    let api = gateway.get_rest_api().rest_api_id(&door.api).send().await?;
+    assert_eq!(api.binary_media_types(), ["image/png"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_was_refused_what_and_what_was_edited_by_hand_is_told_on_the_bus() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let door = Door::build(&cloud, "told-door").await?;
+    let account = "111100000005";
+    door.tenant(account, &["/told"]).await?;
+    let refusals = Listener::start(&cloud, "told-refusals", json!({"account": [account]})).await?;
+    let drift = Listener::start(&cloud, "told-drift", json!({"frontDoor": ["told-door"], "edits": [{"exists": true}]}));
+    let drift = drift.await?;
+
+    let denied = door.routes(Some(account), apply("thief", door.route("/other", json!("GET")))).await?;
+    assert_eq!(denied.unwrap_err().error_type, "Forbidden");
+    let spoofed = json!({
+        "RequestType": "Create", "ResponseURL": "https://evil.example/?X-Amz-Signature=secret", "RequestId": "r1",
+        "StackId": "arn:aws:cloudformation:eu-west-1:999999999999:stack/s/1", "ResourceType": "Custom::Route",
+        "LogicalResourceId": "Spoof", "ResourceProperties": door.route("/told", json!("GET")),
+    });
+    assert_eq!(door.routes(Some(account), spoofed).await?.unwrap_err().error_type, "Forbidden");
+    let mut huge = door.route("/told", json!("GET"));
+    huge["Headers"] = json!({"X-A": "x".repeat(5 << 20)});
+    assert_eq!(door.routes(Some(account), apply("huge", huge)).await?.unwrap_err().error_type, "InvalidInput");
+    let told = refusals.events(3).await?;
+    for (name, error_type) in [("thief", "Forbidden"), ("Spoof", "Forbidden"), ("huge", "InvalidInput")] {
+        let event = told.iter().find(|event| event["detail"]["name"].as_str().is_some_and(|said| said.contains(name)));
+        let event = event.with_context(|| format!("nothing about {name}: {told:?}"))?;
+        assert_eq!(
+            (&event["detail-type"], &event["detail"]["errorType"]),
+            (&json!("Route Rejected"), &json!(error_type))
+        );
+        assert!(!event.to_string().contains("Signature"), "{event}");
+    }
+
+    // An edit by hand is found by the schedule, told of, and taken back.
+    door.routes(None, apply("one", door.route("/one", json!(["GET", "PUT"])))).await??;
+    let all = cloud.api_gateway.get_resources().rest_api_id(&door.api).send().await?;
+    let one = all.items().iter().find(|one| one.path() == Some("/one")).and_then(|one| one.id()).context("no /one")?;
+    cloud.api_gateway.delete_method().rest_api_id(&door.api).resource_id(one).http_method("PUT").send().await?;
+    let deployment = cloud.api_gateway.create_deployment().rest_api_id(&door.api).stage_name("live").send().await?;
+    assert!(deployment.id().is_some());
+    assert_eq!(door.live().await?, ["get /one"]);
+    let scheduled = include_str!("../../events/publisher.scheduled.json");
+    cloud.ask("publisher", None, serde_json::from_str(scheduled)?).await??;
+    assert_eq!(door.live().await?, ["get /one", "put /one"]);
+    let event = &drift.events(1).await?[0];
+    assert_eq!(event["detail"]["edits"], json!(["- PUT /one"]));
+    assert_eq!(event["detail"]["repaired"], json!(true));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_front_door_and_a_full_grant_say_who_has_how_much() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let door = Door::build_with(&cloud, "full", json!({"ResourceLimit": "4"})).await?;
+    let account = "111100000006";
+    let spec =
+        json!({"AccountId": account, "Prefixes": ["/full"], "BackendHosts": ["nlb.example.com"], "MaxRoutes": "2"});
+    cloud.ask("tenants", None, apply("full", spec)).await??;
+    door.routes(Some(account), apply("one", door.route("/full/one", json!("GET")))).await??;
+    let refused = door.routes(None, apply("large", door.route("/a/b/c", json!("GET")))).await?.unwrap_err();
+    assert_eq!(refused.error_type, "LimitExceeded");
+    assert!(refused.message.contains("would need 6 resources, and its REST API has 4"), "{refused}");
+    assert!(refused.message.contains(&format!("account {account} 2")), "{refused}");
+    door.routes(Some(account), apply("two", door.route("/full/two", json!("GET")))).await??;
+    let refused = door.routes(Some(account), apply("three", door.route("/full", json!("GET")))).await?.unwrap_err();
+    assert_eq!(refused.error_type, "LimitExceeded");
+    assert!(refused.message.contains("has 2 routes on full, as many as it may"), "{refused}");
+    assert_eq!(door.live().await?, ["get /full/one", "get /full/two"]);
+    Ok(())
+}
