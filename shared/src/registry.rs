@@ -6,8 +6,8 @@
 //! | a sink: who owns what of it, and the lease on it | `SINK` | target group ARN or security group id | – |
 //! | a node that was announced to go, or to come | `NODE` | instance id | – |
 //! | a front door | `FRONT-DOOR` | name | – |
-//! | what is published of a front door, and the publisher's lease | `PUBLICATION` | front door | – |
-//! | a revision that was published | `REVISION#DOOR` | number | – |
+//! | what is published of a front door or a shard of it, and the publisher's lease | `PUBLICATION` | front door, `DOOR/SEGMENT` | – |
+//! | a revision that was published | `REVISION#DOOR`, `REVISION#DOOR/SEGMENT` | number | – |
 //! | a tenant | `TENANT` | account | – |
 //! | a route | `ROUTE` | route id (begins with `route-ACCOUNT-`) | – |
 //! | who has which path, below one first segment | `CLAIMS#DOOR` | segment | – |

@@ -265,6 +265,19 @@ def patch_deployments():
     APIGatewayResponse.get_export = get_export
 
 
+def patch_base_path_mappings():
+    """A domain name without base path mappings answers that there is none (API reference, GetBasePathMapping)."""
+    for name in ("get_base_path_mapping", "get_base_path_mappings", "delete_base_path_mapping"):
+        act = getattr(models.APIGatewayBackend, name)
+
+        def patched(self, domain_name, *arguments, act=act):
+            if domain_name in self.domain_names:
+                self.base_path_mappings.setdefault(domain_name, {})
+            return act(self, domain_name, *arguments)
+
+        setattr(models.APIGatewayBackend, name, patched)
+
+
 # ---- what no API of AWS's can do -------------------------------------------------------------------------------------
 
 

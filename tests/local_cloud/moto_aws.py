@@ -596,6 +596,7 @@ def main():
         patch_network_load_balancers,
         moto_apigateway.patch_imports,
         moto_apigateway.patch_deployments,
+        moto_apigateway.patch_base_path_mappings,
         moto_nodes.patch_lifecycle_hooks,
         moto_nodes.patch_terminated_instances,
         moto_nodes.patch_revoke_ingress,

@@ -123,11 +123,19 @@ async fn who_was_refused_what_and_what_was_edited_by_hand_is_told_on_the_bus() -
         "LogicalResourceId": "Spoof", "ResourceProperties": door.route("/told", json!("GET")),
     });
     assert_eq!(door.routes(Some(account), spoofed).await?.unwrap_err().error_type, "Forbidden");
+    let elsewhere = json!({
+        "RequestType": "Create", "ResponseURL": "https://evil.example/?X-Amz-Signature=secret", "RequestId": "r2",
+        "StackId": format!("arn:aws:cloudformation:eu-west-1:{account}:stack/s/1"), "ResourceType": "Custom::Route",
+        "LogicalResourceId": "Elsewhere", "ResourceProperties": door.route("/told", json!("GET")),
+    });
+    assert_eq!(door.routes(Some(account), elsewhere).await?.unwrap_err().error_type, "Forbidden");
     let mut huge = door.route("/told", json!("GET"));
     huge["Headers"] = json!({"X-A": "x".repeat(5 << 20)});
     assert_eq!(door.routes(Some(account), apply("huge", huge)).await?.unwrap_err().error_type, "InvalidInput");
-    let told = refusals.events(3).await?;
-    for (name, error_type) in [("thief", "Forbidden"), ("Spoof", "Forbidden"), ("huge", "InvalidInput")] {
+    let told = refusals.events(4).await?;
+    for (name, error_type) in
+        [("thief", "Forbidden"), ("Spoof", "Forbidden"), ("Elsewhere", "Forbidden"), ("huge", "InvalidInput")]
+    {
         let event = told.iter().find(|event| event["detail"]["name"].as_str().is_some_and(|said| said.contains(name)));
         let event = event.with_context(|| format!("nothing about {name}: {told:?}"))?;
         assert_eq!(
@@ -136,6 +144,9 @@ async fn who_was_refused_what_and_what_was_edited_by_hand_is_told_on_the_bus() -
         );
         assert!(!event.to_string().contains("Signature"), "{event}");
     }
+
+    let listed = door.routes(Some(account), json!({"command": "list"})).await??;
+    assert_eq!(listed, json!({"items": []}), "nothing was written");
 
     // An edit by hand is found by the schedule, told of, and taken back.
     door.routes(None, apply("one", door.route("/one", json!(["GET", "PUT"])))).await??;
@@ -172,5 +183,56 @@ async fn a_full_front_door_and_a_full_grant_say_who_has_how_much() -> Result<()>
     assert_eq!(refused.error_type, "LimitExceeded");
     assert!(refused.message.contains("has 2 routes on full, as many as it may"), "{refused}");
     assert_eq!(door.live().await?, ["get /full/one", "get /full/two"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_shards_each_first_segment_has_a_rest_api_below_the_custom_domain_name() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let domain = "sharded.example.com";
+    let certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/11111111-2222-3333-4444-555555555555";
+    let gateway = &cloud.api_gateway;
+    gateway.create_domain_name().domain_name(domain).regional_certificate_arn(certificate).send().await?;
+    let base = json!({"paths": {"/health": {"get": {
+        "security": [], "responses": {"200": {"description": "Well"}},
+        "x-amazon-apigateway-integration": {"type": "mock", "requestTemplates": {"application/json": "{\"statusCode\": 200}"}},
+    }}}});
+    let fields =
+        json!({"Shards": {"DomainName": domain}, "BaseDefinition": base.to_string(), "AllowedCidrs": ["192.0.2.0/24"]});
+    let door = Door::build_with(&cloud, "sharded", fields).await?;
+    let item =
+        |path: &str| json!({"name": path.replace(['/', '{', '}', '+'], "-"), "spec": door.route(path, json!("GET"))});
+    let items = ["/cats/{id}", "/cats", "/dogs/{proxy+}", "/{proxy+}"].map(item);
+    let answer = door.routes(None, json!({"command": "apply", "items": items})).await??;
+    assert_eq!(answer["items"][0]["attributes"]["Url"], format!("https://{domain}/cats/{{id}}"));
+    let mut shown = Vec::new();
+    for segment in ["cats", "dogs"] {
+        let mapping = gateway.get_base_path_mapping().domain_name(domain).base_path(segment).send().await?;
+        let (_, document) = cloud.stage(mapping.rest_api_id().unwrap_or_default(), "live").await?;
+        assert!(document["x-amazon-apigateway-policy"].to_string().contains("192.0.2.0/24"), "{document}");
+        let paths = document["paths"].as_object().into_iter().flatten();
+        shown.extend(paths.map(|(path, item)| {
+            format!("{segment}: {path} {}", item["get"]["x-amazon-apigateway-integration"]["uri"])
+        }));
+    }
+    let uri = "\"http://nlb.example.com:8080/\"";
+    assert_eq!(shown, [format!("cats: / {uri}"), format!("cats: /{{p2}} {uri}"), format!("dogs: /{{proxy+}} {uri}")]);
+    assert_eq!(door.live().await?, ["get /health", "get /{proxy+}"], "the front door's own has what no segment has");
+
+    let refused = door.routes(None, apply("health", door.route("/health/x", json!("GET")))).await?.unwrap_err();
+    assert_eq!(refused.error_type, "Conflict");
+    let refused = door.set(json!({})).await.unwrap_err().to_string();
+    assert!(refused.contains("has routes below sharded.example.com"), "{refused}");
+    let listed = cloud.ask("publisher", None, json!({"command": "list"})).await??;
+    let names: Vec<&str> =
+        listed["items"].as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).collect();
+    for name in ["sharded", "sharded/cats", "sharded/dogs"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    door.routes(None, json!({"command": "delete", "name": "-cats"})).await??;
+    let history = cloud.ask("publisher", None, json!({"command": "history", "name": "sharded/cats"})).await??;
+    assert_eq!(history["items"][0]["changes"], json!(["- GET /cats [AWS_IAM] (account 123456789012, -cats)"]));
+    let back = cloud.ask("publisher", None, json!({"command": "rollback", "name": "sharded/cats"})).await??;
+    assert_eq!((&back["status"], &back["attributes"]["Revision"]), (&json!("ROLLED_BACK"), &json!(1)));
     Ok(())
 }

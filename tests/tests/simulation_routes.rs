@@ -1,12 +1,14 @@
 //! Routes from claim to live stage on the model of AWS: the publisher killed at every one of its calls, and teams that claim
 //! at the same moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use publisher::cycle::{self, Depth};
+use publisher::part::{self, Part};
+use publisher::wake;
 use routes::authorise::Grant;
 use routes::intake::{self, Asked};
 use serde_json::{Value, json};
@@ -57,6 +59,10 @@ impl World {
 
     /// A REST API that somebody has a path on already.
     async fn build_with(mode: &str) -> Self {
+        Self::build_as(json!({"Mode": mode})).await
+    }
+
+    async fn build_as(fields: Value) -> Self {
         let model = Model::new();
         let document = json!({"paths": {"/theirs/{theirId}": {"get": theirs()}}});
         model.state().apis.insert(API.parse().unwrap(), Api { document, ..Api::default() });
@@ -80,7 +86,9 @@ impl World {
             clock: Box::new(move || seconds() / 1_000),
             region: "eu-west-1".into(),
         };
-        let door = FrontDoorSpec::parse(json!({"RestApiId": API, "StageName": "live", "Mode": mode})).unwrap();
+        let mut spec = json!({"RestApiId": API, "StageName": "live"});
+        spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let door = FrontDoorSpec::parse(spec).unwrap();
         let record = FrontDoor {
             origin: Origin::Command { name: "default".into() },
             spec: door.clone(),
@@ -115,16 +123,49 @@ impl World {
         }
     }
 
-    /// One run of the publisher. `None` when it died.
-    async fn publish(&self) -> Option<Result<Publication, Error>> {
-        let now = (self.clock)();
-        let invocation = Invocation {
+    fn invocation(&self) -> Invocation {
+        Invocation {
             request_id: format!("invocation-{}", self.model.state().calls_made()),
             caller: Caller::Operator(CENTRAL.parse().unwrap()),
-            deadline_millis: now + 300_000,
-        };
-        let run = cycle::publish(&self.publisher, &invocation, &self.door, Depth::Everything);
+            deadline_millis: (self.clock)() + 300_000,
+        }
+    }
+
+    /// One run of the publisher. `None` when it died.
+    async fn publish(&self) -> Option<Result<Publication, Error>> {
+        let (invocation, part) = (self.invocation(), Part::own(&self.door));
+        let run = cycle::publish(&self.publisher, &invocation, &part, Depth::Everything);
         tokio::time::timeout(DEAD, run).await.ok()
+    }
+
+    /// The registry's stream wakes the publisher, again and again, until nothing is left. How often.
+    async fn wake(&self) -> usize {
+        let change = json!({"Records": [{"awsRegion": "eu-west-1", "eventID": "1", "eventName": "MODIFY", "eventVersion": "1.1",
+            "dynamodb": {"SequenceNumber": "1", "Keys": {}, "SizeBytes": 1, "ApproximateCreationDateTime": 0}}]});
+        let batch = serde_json::from_value(change).unwrap();
+        for times in 1..100 {
+            let answer = wake::stream(&self.publisher, &self.invocation(), &batch).await.unwrap();
+            if answer == json!({"batchItemFailures": []}) {
+                return times;
+            }
+            assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "1"}]}));
+        }
+        panic!("it never ends")
+    }
+
+    /// What a client of the custom domain name meets, as `GET https://…`.
+    fn met(&self, domain: &str) -> BTreeSet<String> {
+        let state = self.model.state();
+        let mut met = BTreeSet::new();
+        for (base, (api, stage)) in &state.mappings {
+            let document = state.apis[&api.parse().unwrap()].shown(&stage.parse().unwrap()).unwrap();
+            for (path, item) in document["paths"].as_object().unwrap() {
+                let path = if path == "/" { "" } else { path };
+                met.extend(item.as_object().unwrap().keys().map(|method| format!("{method} {base}{path}")));
+            }
+        }
+        assert!(met.iter().all(|one| one.contains(domain)));
+        met
     }
 
     /// What clients meet, and what the registry says: of two worlds that went the same way, the same.
@@ -269,6 +310,111 @@ fn a_publisher_that_lost_its_lease_leaves_the_stage_alone() {
         let (lost, ()) = futures::future::join(slow, fast).await;
         assert_eq!(lost.unwrap_err().error_type, ErrorType::Conflict);
         assert_eq!(world.outcome().await.0, live);
+    });
+}
+
+const SHARDED: &str = "api.example.com";
+
+fn sharded() -> Value {
+    json!({"Shards": {"DomainName": SHARDED}})
+}
+
+#[test]
+fn a_front_door_with_shards_takes_ten_thousand_routes() {
+    runtime().block_on(async {
+        let world = World::build_as(sharded()).await;
+        let mut expected = BTreeSet::new();
+        for segment in 0..40 {
+            for route in 0..250 {
+                let path = format!("/team{segment}/thing{route}");
+                world.register(CENTRAL, &format!("s{segment}r{route}"), &path, json!("GET")).await.unwrap();
+                expected.insert(format!("get {SHARDED}{path}"));
+            }
+        }
+        let full = world.register(CENTRAL, "deep", "/team0/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z/0/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20/21/22/23/24/25", json!("GET")).await;
+        assert_eq!(full.unwrap_err().error_type, ErrorType::LimitExceeded, "each shard has its own limit");
+        let invocations = world.wake().await;
+        assert!(invocations <= 2, "{invocations} invocations of five minutes each");
+        assert_eq!(world.met(SHARDED), expected);
+        assert_eq!(world.model.state().apis.len(), 41);
+
+        // One more route is one more deployment of its own shard, and nothing of the others.
+        let deployments = |world: &World| world.model.state().apis.values().map(|api| api.deployments.len()).sum::<usize>();
+        let before = deployments(&world);
+        world.register(CENTRAL, "one-more", "/team7/one-more", json!("GET")).await.unwrap();
+        world.wake().await;
+        assert_eq!(deployments(&world), before + 1);
+        expected.insert(format!("get {SHARDED}/team7/one-more"));
+        assert_eq!(world.met(SHARDED), expected);
+    });
+}
+
+#[test]
+fn a_shard_whose_maker_is_killed_at_any_call_is_made_once() {
+    let publish = async |world: &World, segment: &str| {
+        let invocation = world.invocation();
+        let part = part::find(std::slice::from_ref(&world.door), &format!("default/{segment}")).unwrap();
+        let run = cycle::publish(&world.publisher, &invocation, &part, Depth::Pending);
+        tokio::time::timeout(DEAD, run).await.ok()
+    };
+    let build = async || {
+        let world = World::build_as(sharded()).await;
+        world.register(CENTRAL, "cats", "/cats/{id}", json!("GET")).await.unwrap();
+        world
+    };
+    let calls = runtime().block_on(async {
+        let world = build().await;
+        let before = world.model.state().calls_made();
+        publish(&world, "cats").await.unwrap().unwrap();
+        usize::try_from(world.model.state().calls_made() - before).unwrap()
+    });
+    for fault in [Fault::Dies, Fault::DiesAfter, Fault::AnswerLost] {
+        for call in 0..calls {
+            runtime().block_on(async {
+                let world = build().await;
+                world.model.state().faults = std::iter::repeat_n(None, call).chain([Some(fault)]).collect();
+                let _ = publish(&world, "cats").await;
+                world.model.state().faults.clear();
+                tokio::time::sleep(DEAD).await;
+                publish(&world, "cats").await.unwrap().unwrap();
+                assert_eq!(world.met(SHARDED), [format!("get {SHARDED}/cats/{{p2}}")].into(), "{fault:?} at {call}");
+                assert_eq!(world.model.state().apis.len(), 2, "{fault:?} at {call}");
+            });
+        }
+    }
+}
+
+#[test]
+fn routes_that_move_to_shards_are_there_before_they_go_from_the_front_doors_own() {
+    runtime().block_on(async {
+        let mut world = World::build().await;
+        for name in ["cats", "dogs"] {
+            world.register(CENTRAL, name, &format!("/{name}/{{id}}"), json!("GET")).await.unwrap();
+        }
+        world.publish().await.unwrap().unwrap();
+        world.door.shards = Some(SHARDED.parse().unwrap());
+        let registry = Registry::new(&world.model);
+        let mut record: Record<FrontDoor> = registry.get(&registry::front_door_key("default")).await.unwrap().unwrap();
+        record.value.spec = world.door.clone();
+        registry.put(&mut record).await.unwrap();
+        // Somebody else has the base path of one of them: the other one moves, and nothing is lost.
+        let theirs = ("theirs".to_owned(), "prod".to_owned());
+        world.model.state().mappings.insert(format!("{SHARDED}/dogs"), theirs);
+        let paths = |world: &World| {
+            let shown = world.api().shown(&"live".parse().unwrap()).cloned().unwrap();
+            shown["paths"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+        };
+        let batch = serde_json::from_value(json!({"Records": []})).unwrap();
+        let error = wake::stream(&world.publisher, &world.invocation(), &batch).await.unwrap_err();
+        assert!(
+            error.message.contains("the base path dogs of api.example.com leads to the stage prod of theirs"),
+            "{error}"
+        );
+        assert_eq!(paths(&world), ["/cats/{p2}", "/dogs/{p2}"]);
+        world.model.state().mappings.remove(&format!("{SHARDED}/dogs"));
+        world.wake().await;
+        assert_eq!(world.met(SHARDED).len(), 2);
+        assert_eq!(paths(&world), ["/"]);
     });
 }
 

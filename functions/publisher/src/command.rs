@@ -7,13 +7,13 @@ use shared::command::verb;
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::fields::{read, scalar};
-use shared::front_door::FrontDoorSpec;
 use shared::front_door::records::{Publication, Revision};
 use shared::registry::{self, Registry};
 use shared::trigger::Command;
 
 use crate::cycle::{self, Depth};
 use crate::observe;
+use crate::part::{self, Part, Place};
 use crate::plan::changes::changes;
 use crate::plan::render::render;
 use crate::plan::select::select;
@@ -46,7 +46,9 @@ pub async fn command<W: World>(world: &W, invocation: &Invocation, command: Comm
     if verb == Verb::List {
         let mut all = Vec::new();
         for door in &doors {
-            all.push(answer(door, &observe::publication(world, &door.name).await?));
+            for part in part::all(world, door).await? {
+                all.push(answer(&part, &observe::publication(world, &part).await?));
+            }
         }
         return Ok(json!({"items": all}));
     }
@@ -54,27 +56,45 @@ pub async fn command<W: World>(world: &W, invocation: &Invocation, command: Comm
         return Err(Error::invalid("items: publisher works on one front door at a time"));
     };
     let name = item.name.clone().unwrap_or_else(|| "default".to_owned());
-    let door = doors.iter().find(|door| door.name.as_str() == name);
-    let door = door.ok_or_else(|| Error::not_found(format!("there is no front door called '{name}'")))?;
+    let part = part::find(&doors, &name);
+    let part = &part.ok_or_else(|| Error::not_found(format!("there is no front door called '{name}'")))?;
     match (verb, item.spec.take()) {
-        (Verb::Rollback, spec) => rollback(world, invocation, door, spec.unwrap_or_else(|| json!({}))).await,
+        (Verb::Rollback, spec) => rollback(world, invocation, part, spec.unwrap_or_else(|| json!({}))).await,
         (_, Some(_)) => Err(Error::invalid("spec is not a field of this command: give the front door's name alone")),
-        (Verb::Publish, None) => Ok(answer(door, &cycle::publish(world, invocation, door, Depth::Forward).await?)),
-        (Verb::Plan, None) => plan(world, invocation, door).await,
-        (Verb::History, None) => history(world, door).await,
-        (Verb::Get | Verb::List, None) => Ok(answer(door, &observe::publication(world, &door.name).await?)),
+        (Verb::Publish | Verb::Plan, None) if part.place == Place::Root => {
+            let mut all = Vec::new();
+            for part in part::all(world, &part.door).await? {
+                all.push(plan_or_publish(world, invocation, verb, &part).await?);
+            }
+            Ok(json!({"items": all}))
+        }
+        (Verb::Publish | Verb::Plan, None) => plan_or_publish(world, invocation, verb, part).await,
+        (Verb::History, None) => history(world, part).await,
+        (Verb::Get | Verb::List, None) => Ok(answer(part, &observe::publication(world, part).await?)),
     }
 }
 
-fn answer(door: &FrontDoorSpec, publication: &Publication) -> Value {
+async fn plan_or_publish<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    verb: Verb,
+    part: &Part,
+) -> Result<Value, Error> {
+    match verb {
+        Verb::Plan => plan(world, invocation, part).await,
+        _ => Ok(answer(part, &cycle::publish(world, invocation, part, Depth::Forward).await?)),
+    }
+}
+
+fn answer(part: &Part, publication: &Publication) -> Value {
     let status = match (&publication.rolled_back_by, publication.revision) {
         (Some(_), _) => "ROLLED_BACK",
         (None, 0) => "UNPUBLISHED",
         (None, _) => "PUBLISHED",
     };
     let mut answer = json!({
-        "name": door.name,
-        "id": door.rest_api_id,
+        "name": part.name(),
+        "id": publication.shard_api.as_ref().unwrap_or(&part.door.rest_api_id),
         "status": status,
         "attributes": {"Revision": publication.revision, "DeploymentId": publication.deployment_id},
     });
@@ -85,11 +105,16 @@ fn answer(door: &FrontDoorSpec, publication: &Publication) -> Value {
 }
 
 /// What `publish` would do now, changing nothing.
-async fn plan<W: World>(world: &W, invocation: &Invocation, door: &FrontDoorSpec) -> Result<Value, Error> {
-    let records = observe::routes(world, &door.name).await?;
-    let publication = observe::publication(world, &door.name).await?;
+async fn plan<W: World>(world: &W, invocation: &Invocation, part: &Part) -> Result<Value, Error> {
+    let records = observe::routes(world, part).await?;
+    let publication = observe::publication(world, part).await?;
+    let mut part = part.clone();
+    if let (Some(_), Some(api)) = (part.segment(), &publication.shard_api) {
+        part.door.rest_api_id = api.clone();
+    }
+    let (part, door) = (&part, &part.door);
     let (_, foreign) = cycle::look_around(world, door, Depth::Pending, &publication).await?;
-    let reading = observe::reading(world, door, invocation.caller.account(), &records, foreign).await?;
+    let reading = observe::reading(world, part, invocation.caller.account(), &records, foreign).await?;
     let selection = select(&reading);
     let had = observe::carried(world, door, &publication.settings, &reading.foreign).await?;
     let document = render(door, &had, &selection.goes, world.region());
@@ -98,28 +123,28 @@ async fn plan<W: World>(world: &W, invocation: &Invocation, door: &FrontDoorSpec
     if lines.is_empty() {
         lines.push(if is_same { "nothing changes" } else { "~ settings of the front door" }.to_owned());
     }
-    let mut answer = answer(door, &publication);
+    let mut answer = answer(part, &publication);
     answer["status"] = json!("PLANNED");
     answer["plan"] = json!(lines.join("\n"));
     answer["document"] = document;
     Ok(answer)
 }
 
-async fn revisions<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Vec<Revision>, Error> {
-    let key = registry::all_like(registry::revision_key(door.name.as_str(), 0));
+async fn revisions<W: World>(world: &W, part: &Part) -> Result<Vec<Revision>, Error> {
+    let key = registry::all_like(registry::revision_key(&part.name(), 0));
     let records = Registry::new(world.table()).list::<Revision>(key).await?;
     Ok(records.into_iter().map(|record| record.value).collect())
 }
 
-async fn history<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Value, Error> {
-    let live = observe::publication(world, &door.name).await?.revision;
-    let items: Vec<Value> = revisions(world, door)
+async fn history<W: World>(world: &W, part: &Part) -> Result<Value, Error> {
+    let live = observe::publication(world, part).await?.revision;
+    let items: Vec<Value> = revisions(world, part)
         .await?
         .iter()
         .rev()
         .map(|one| {
             json!({
-                "name": door.name, "id": one.deployment_id,
+                "name": part.name(), "id": one.deployment_id,
                 "status": if one.number == live { "LIVE" } else { "KEPT" },
                 "attributes": {"Revision": one.number, "MadeAt": one.made_at_seconds, "Routes": one.routes},
                 "changes": one.changes,
@@ -137,28 +162,24 @@ struct Back {
 }
 
 /// Points the live stage at an earlier revision's deployment, and keeps it there until a `publish`.
-async fn rollback<W: World>(
-    world: &W,
-    invocation: &Invocation,
-    door: &FrontDoorSpec,
-    spec: Value,
-) -> Result<Value, Error> {
+async fn rollback<W: World>(world: &W, invocation: &Invocation, part: &Part, spec: Value) -> Result<Value, Error> {
     let Back { revision } = read(spec)?;
     let registry = Registry::new(world.table());
-    let mut lease = cycle::lease(world, invocation, door).await?;
+    let mut lease = cycle::lease(world, invocation, part).await?;
+    let api = lease.value.shard_api.clone().unwrap_or_else(|| part.door.rest_api_id.clone());
     let done = async {
-        let all = revisions(world, door).await?;
+        let all = revisions(world, part).await?;
         let live = lease.value.revision;
         let back = match revision {
             Some(number) => all.iter().find(|one| one.number == number),
             None => all.iter().rev().find(|one| one.number < live),
         };
         let back = back.ok_or_else(|| {
-            Error::not_found(format!("Revision: {} has no such revision: the command history shows them", door.name))
+            Error::not_found(format!("Revision: {} has no such revision: the command history shows them", part.name()))
         })?;
         lease.value.rolled_back_by = Some(format!("request {}", invocation.request_id));
         lease.save(&registry).await?;
-        world.apis().point_stage(&door.rest_api_id, &door.stage_name, true, &back.deployment_id).await?;
+        world.apis().point_stage(&api, &part.door.stage_name, true, &back.deployment_id).await?;
         lease.value.revision = back.number;
         lease.value.deployment_id = back.deployment_id.clone();
         lease.value.hash = back.hash.clone();
@@ -167,5 +188,5 @@ async fn rollback<W: World>(
     let done: Result<(), Error> = done.await;
     let publication = lease.value.clone();
     lease.release(&registry).await?;
-    done.map(|()| answer(door, &publication))
+    done.map(|()| answer(part, &publication))
 }

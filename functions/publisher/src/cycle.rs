@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::aws::{Bus, OwnEvent, RestApis};
 use shared::entry::Invocation;
 use shared::error::Error;
-use shared::front_door::records::{Publication, Revision, Route, Status};
+use shared::front_door::records::{Publication, Revision};
 use shared::front_door::{FrontDoorSpec, Mode};
 use shared::lease::{Attempt, Holder, Lease};
 use shared::origin::hash;
@@ -15,6 +15,7 @@ use shared::registry::{self, Record, Registry};
 
 use crate::apply::{self, Imported};
 use crate::observe;
+use crate::part::{self, Part};
 use crate::plan::changes::changes;
 use crate::plan::present::{Foreign, Present, drift, names, removals};
 use crate::plan::render::{render, settings};
@@ -27,7 +28,7 @@ use crate::world::World;
 /// How closely to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Only if something waits to be published: what the stream has woken us for may be done already.
+    /// What waits to be published.
     Pending,
     /// In any case, the live stage included.
     Everything,
@@ -44,50 +45,31 @@ const GATHER_MILLIS: u64 = 20_000;
 /// What a publication needs of the function's time, answers included.
 const NEEDED: Duration = Duration::from_secs(20);
 
-/// Publishes the front door if there is anything to publish, and settles what is settled.
+/// Publishes the part, and settles what is settled.
 pub async fn publish<W: World>(
     world: &W,
     invocation: &Invocation,
-    door: &FrontDoorSpec,
+    part: &Part,
     depth: Depth,
 ) -> Result<Publication, Error> {
     let registry = Registry::new(world.table());
-    if depth == Depth::Pending && !is_pending(world, door).await? {
-        return observe::publication(world, &door.name).await;
-    }
-    let mut lease = lease(world, invocation, door).await?;
+    let mut lease = lease(world, invocation, part).await?;
     if depth == Depth::Forward {
         lease.value.rolled_back_by = None;
     }
-    let done = under_lease(world, invocation, door, depth, &mut lease).await;
+    let done = under_lease(world, invocation, part.clone(), depth, &mut lease).await;
     let publication = lease.value.clone();
     // A lease that was lost is nobody's to give back; what was done under it is what counts.
     if let Err(error) = lease.release(&registry).await {
-        tracing::warn!(front_door = door.name.as_str(), "failed to give the lease back: {error}");
+        tracing::warn!(front_door = part.name(), "failed to give the lease back: {error}");
     }
     done.map(|()| publication)
 }
 
-async fn is_pending<W: World>(world: &W, door: &FrontDoorSpec) -> Result<bool, Error> {
-    if !observe::waiting(world, &door.name).await?.is_empty() {
-        return Ok(true);
-    }
-    let settled = |record: &Record<Route>| matches!(record.value.status, Status::Live | Status::Rejected);
-    if observe::routes(world, &door.name).await?.iter().any(|record| !settled(record)) {
-        return Ok(true);
-    }
-    let publication = observe::publication(world, &door.name).await?;
-    Ok(publication.door_hash != hash_of_settings(world, door).await?)
-}
-
 /// The lease, as soon as whoever has it is done.
-pub async fn lease<W: World>(
-    world: &W,
-    invocation: &Invocation,
-    door: &FrontDoorSpec,
-) -> Result<Lease<Publication>, Error> {
+pub async fn lease<W: World>(world: &W, invocation: &Invocation, part: &Part) -> Result<Lease<Publication>, Error> {
     let registry = Registry::new(world.table());
-    let key = registry::publication_key(door.name.as_str());
+    let key = registry::publication_key(&part.name());
     loop {
         let holder =
             Holder { id: invocation.request_id.clone(), until_seconds: invocation.deadline_millis / 1_000 + 5 };
@@ -95,14 +77,14 @@ pub async fn lease<W: World>(
             Attempt::Taken(lease) => return Ok(lease),
             Attempt::Held { .. } if invocation.remaining() > NEEDED => tokio::time::sleep(LOOK).await,
             Attempt::Held { .. } => {
-                return Err(Error::conflict(format!("the front door {} is being published: try again", door.name)));
+                return Err(Error::conflict(format!("the front door {} is being published: try again", part.name())));
             }
         }
     }
 }
 
 /// What of a front door's publication does not come from routes: its own settings and the tenants' grants.
-async fn hash_of_settings<W: World>(world: &W, door: &FrontDoorSpec) -> Result<String, Error> {
+pub async fn hash_of_settings<W: World>(world: &W, door: &FrontDoorSpec) -> Result<String, Error> {
     let reading = async {
         let tenants = Registry::new(world.table())
             .list::<shared::front_door::records::Onboarded>(registry::tenant_key(""))
@@ -117,25 +99,23 @@ async fn hash_of_settings<W: World>(world: &W, door: &FrontDoorSpec) -> Result<S
 async fn under_lease<W: World>(
     world: &W,
     invocation: &Invocation,
-    door: &FrontDoorSpec,
+    mut part: Part,
     depth: Depth,
     lease: &mut Lease<Publication>,
 ) -> Result<(), Error> {
     if let Some(by) = &lease.value.rolled_back_by {
-        tracing::warn!(
-            front_door = door.name.as_str(),
-            by,
-            "held at an earlier revision: publish puts it forward again"
-        );
+        tracing::warn!(front_door = part.name(), by, "held at an earlier revision: publish puts it forward again");
         return Ok(());
     }
     rate::wait(world).await?;
-    gather(world, invocation, door).await?;
-    let door_hash = hash_of_settings(world, door).await?;
-    let waiting = observe::waiting(world, &door.name).await?;
-    let records = observe::routes(world, &door.name).await?;
+    gather(world, invocation, &part).await?;
+    let door_hash = hash_of_settings(world, &part.door).await?;
+    part.door.rest_api_id = part::ensure_api(world, &part, lease).await?;
+    let (part, door) = (&part, &part.door);
+    let waiting = observe::waiting(world, part).await?;
+    let records = observe::routes(world, part).await?;
     let (present, foreign) = look_around(world, door, depth, &lease.value).await?;
-    let reading = observe::reading(world, door, invocation.caller.account(), &records, foreign).await?;
+    let reading = observe::reading(world, part, invocation.caller.account(), &records, foreign).await?;
     let mut selection = select(&reading);
     if selection.goes.is_empty() && lease.value.revision == 0 && door.base_paths()?.is_empty() {
         // API Gateway deploys nothing that has no method, and there is nothing to take off.
@@ -174,7 +154,7 @@ async fn under_lease<W: World>(
         // When all that was new is refused, what is live is what it was.
         if lease.value.hash != hash(&document.to_string()) || shown.is_none() {
             let draft =
-                Draft { door, reading: &reading, selection: &selection, document, stage_exists: shown.is_some() };
+                Draft { part, reading: &reading, selection: &selection, document, stage_exists: shown.is_some() };
             put_live(world, lease, draft).await?;
         }
     }
@@ -182,6 +162,7 @@ async fn under_lease<W: World>(
         let deployment = lease.value.deployment_id.clone();
         world.apis().point_stage(&door.rest_api_id, &door.stage_name, shown.is_some(), &deployment).await?;
     }
+    part::ensure_mapping(world, part).await?;
     lease.value.door_hash = door_hash;
     settle::settle(world, door, records, waiting, &selection, lease.value.revision).await
 }
@@ -248,12 +229,12 @@ async fn make_room<W: World>(
 
 /// Waits while a burst is coming in, within bounds: a hundred stacks at once are then one publication or two, instead of one
 /// every five seconds.
-async fn gather<W: World>(world: &W, invocation: &Invocation, door: &FrontDoorSpec) -> Result<(), Error> {
+async fn gather<W: World>(world: &W, invocation: &Invocation, part: &Part) -> Result<(), Error> {
     let began = world.now_millis();
-    let mut before = observe::waiting(world, &door.name).await?.len();
+    let mut before = observe::waiting(world, part).await?.len();
     while before >= BURST && world.now_millis() - began < GATHER_MILLIS && invocation.remaining() > NEEDED {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = observe::waiting(world, &door.name).await?.len();
+        let now = observe::waiting(world, part).await?.len();
         if now < before + BURST {
             break;
         }
@@ -264,7 +245,7 @@ async fn gather<W: World>(world: &W, invocation: &Invocation, door: &FrontDoorSp
 
 /// What was imported and is to be put live.
 struct Draft<'a> {
-    door: &'a FrontDoorSpec,
+    part: &'a Part,
     reading: &'a Reading,
     selection: &'a Selection,
     document: Value,
@@ -273,7 +254,8 @@ struct Draft<'a> {
 
 /// Deploys what was imported, looks at it on the candidate stage, and switches the live one.
 async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Draft<'_>) -> Result<(), Error> {
-    let Draft { door, reading, selection, document, stage_exists } = draft;
+    let Draft { part, reading, selection, document, stage_exists } = draft;
+    let door = &part.door;
     let registry = Registry::new(world.table());
     let number = lease.value.newest + 1;
     let document_hash = hash(&document.to_string());
@@ -292,7 +274,7 @@ async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Dr
         changes: lines.into_iter().take(CHANGES_MAX).collect(),
     };
     // A run that died after this has left the number behind: it is written over.
-    let key = registry::revision_key(door.name.as_str(), number);
+    let key = registry::revision_key(&part.name(), number);
     let left = registry.get::<Revision>(&key).await?.map_or(0, |record| record.version);
     registry.put(&mut Record { version: left, ..Record::new(key, revision.clone()) }).await?;
     // The fencing token: who has lost the lease fails here, before the stage is touched.
@@ -308,8 +290,11 @@ async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Dr
         lease.value.owned = names(&document).difference(&reading.foreign.names).cloned().collect();
     }
     lease.save(&registry).await?;
-    let detail =
+    let mut detail =
         json!({"frontDoor": door.name, "revision": number, "routes": revision.routes, "changes": revision.changes});
+    if let Some(segment) = part.segment() {
+        detail["shard"] = json!(segment);
+    }
     tell(world, "Front Door Published", detail).await
 }
 

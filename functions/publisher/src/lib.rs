@@ -3,11 +3,12 @@
 //! The rooms, in the order that a publication takes:
 //!
 //! 1. [`wake`] says which front doors to look at: the registry's stream, the schedule, an operator's [`command`].
-//! 2. [`cycle`] is one publication under the front door's lease: [`observe`] reads the registry and the links, [`plan`]
+//! 2. [`part`] is what is published by itself: a front door, or a shard of one.
+//! 3. [`cycle`] is one publication under its lease: [`observe`] reads the registry and the links, [`plan`]
 //!    decides and renders, [`apply`] imports, deploys, looks at a candidate stage and switches the live one, [`settle`] writes
 //!    down what became of each route and answers.
-//! 3. [`rate`] keeps all front doors of the account within API Gateway's rate of deployments.
-//! 4. [`world`] is all that is outside.
+//! 4. [`rate`] keeps all front doors of the account within API Gateway's rate of deployments.
+//! 5. [`world`] is all that is outside.
 //!
 //! Invariants: the live stage shows one deployment, so no client sees a front door in between. A stack hears SUCCESS only
 //! when the deployment that has its route is on the live stage. Whatever call it dies at, the next run does the cycle again
@@ -17,6 +18,7 @@ pub mod apply;
 pub mod command;
 pub mod cycle;
 pub mod observe;
+pub mod part;
 pub mod plan;
 pub mod rate;
 pub mod settle;

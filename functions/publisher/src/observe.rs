@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::StreamExt;
 use serde_json::{Map, Value, json};
 use shared::aws::{GatewayResponse, ResourceMethod, RestApi, RestApis, VpcLink};
 use shared::error::Error;
+use shared::front_door::claims::Claims;
 use shared::front_door::records::{FrontDoor, Onboarded, Publication, Route, Status, Waiting};
 use shared::front_door::{FrontDoorSpec, Mode, Name};
 use shared::lease::Leased;
 use shared::registry::{self, Record, Registry};
 use shared::types::AccountId;
 
+use crate::part::Part;
 use crate::plan::present::{Foreign, Present, Resource, Shown};
 use crate::plan::render::GATEWAY_RESPONSES;
 use crate::plan::{Carried, Link, Reading};
@@ -23,21 +26,49 @@ pub async fn front_doors<W: World>(world: &W) -> Result<Vec<FrontDoorSpec>, Erro
 }
 
 /// The records of a front door's routes, those that are gone left out.
-pub async fn routes<W: World>(world: &W, door: &Name) -> Result<Vec<Record<Route>>, Error> {
+pub async fn all_routes<W: World>(world: &W, door: &Name) -> Result<Vec<Record<Route>>, Error> {
     let mut records = Registry::new(world.table()).list::<Route>(registry::route_key("route-")).await?;
     records.retain(|record| record.value.spec.front_door == *door && record.value.status != Status::Deleted);
     Ok(records)
 }
 
+/// The records of a part's routes: of a shard those that have claims below its segment, one by one, since it is a small part
+/// of many.
+pub async fn routes<W: World>(world: &W, part: &Part) -> Result<Vec<Record<Route>>, Error> {
+    let Some(segment) = part.claims() else {
+        return all_routes(world, &part.door.name).await;
+    };
+    let registry = Registry::new(world.table());
+    let claims = registry.get::<Claims>(&registry::claims_key(part.door.name.as_str(), segment)).await?;
+    let keys: Vec<_> = claims.into_iter().flat_map(|record| record.value.0.into_keys()).collect();
+    let registry = &registry;
+    let reads = keys.into_iter().map(|id| async move { registry.get::<Route>(&registry::route_key(&id)).await });
+    let records: Vec<Result<_, Error>> = futures::stream::iter(reads).buffered(READS_MAX).collect().await;
+    let mut records: Vec<Record<Route>> =
+        records.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    records.retain(|record| record.value.status != Status::Deleted);
+    Ok(records)
+}
+
+/// Records that are read at a time.
+const READS_MAX: usize = 20;
+
 /// The answers that stacks wait for.
-pub async fn waiting<W: World>(world: &W, door: &Name) -> Result<Vec<Record<Waiting>>, Error> {
+pub async fn all_waiting<W: World>(world: &W, door: &Name) -> Result<Vec<Record<Waiting>>, Error> {
     let key = registry::all_like(registry::waiting_key(door.as_str(), "", ""));
     Registry::new(world.table()).list(key).await
 }
 
+/// The answers that stacks wait for from a part.
+pub async fn waiting<W: World>(world: &W, part: &Part) -> Result<Vec<Record<Waiting>>, Error> {
+    let mut all = all_waiting(world, &part.door.name).await?;
+    all.retain(|one| part.claims().is_none_or(|segment| one.value.segment == segment));
+    Ok(all)
+}
+
 /// What is published, read without the lease.
-pub async fn publication<W: World>(world: &W, door: &Name) -> Result<Publication, Error> {
-    let key = registry::publication_key(door.as_str());
+pub async fn publication<W: World>(world: &W, part: &Part) -> Result<Publication, Error> {
+    let key = registry::publication_key(&part.name());
     let record = Registry::new(world.table()).get::<Leased<Publication>>(&key).await?;
     Ok(record.map(|record| record.value.value).unwrap_or_default())
 }
@@ -45,7 +76,7 @@ pub async fn publication<W: World>(world: &W, door: &Name) -> Result<Publication
 /// All that a decision rests on. The tenants come last: a grant that was just taken back counts.
 pub async fn reading<W: World>(
     world: &W,
-    door: &FrontDoorSpec,
+    part: &Part,
     central: &AccountId,
     routes: &[Record<Route>],
     foreign: Foreign,
@@ -54,7 +85,8 @@ pub async fn reading<W: World>(
     let tenants = Registry::new(world.table()).list::<Onboarded>(registry::tenant_key("")).await?;
     let tenants = tenants.into_iter().map(|record| record.value).filter(|tenant| !tenant.deleted);
     Ok(Reading {
-        door: door.clone(),
+        door: part.door.clone(),
+        below: part.segment().map(str::to_owned),
         central: central.clone(),
         routes: routes.iter().map(|record| record.value.clone()).collect(),
         tenants: tenants.map(|tenant| (tenant.grants.account.clone(), tenant.grants)).collect(),

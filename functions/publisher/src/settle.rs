@@ -165,7 +165,7 @@ async fn answer<W: World>(
     settled: BTreeMap<String, Route>,
 ) -> Result<(), Error> {
     let registry = Registry::new(world.table());
-    let url = invoke_url(world.region(), door);
+    let url = door.invoke_url(world.region());
     let due = waiting.into_iter().filter_map(|record| {
         let answer = outcome(&url, &record.value, settled.get(&record.value.route_id))?;
         Some((record, answer))
@@ -202,12 +202,6 @@ fn outcome(url: &str, waiting: &Waiting, route: Option<&Route>) -> Option<Result
         (Status::Rejected, Some(refusal)) => Some(Err(refusal.into())),
         (Status::Rejected, None) => Some(Err(Error::upstream("the route was rejected"))),
     }
-}
-
-/// Where clients reach a front door, without a slash at the end.
-fn invoke_url(region: &str, door: &FrontDoorSpec) -> String {
-    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("https://{}.execute-api.{region}.{domain}/{}", door.rest_api_id, door.stage_name)
 }
 
 fn event(route: &Route) -> Option<OwnEvent> {

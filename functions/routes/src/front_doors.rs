@@ -11,7 +11,6 @@ use shared::origin::{Origin, Requests, Stamp};
 use shared::registry::{self, Record, Registry};
 
 use crate::intake;
-use crate::report;
 use crate::world::World;
 
 /// A front door's `PhysicalResourceId`: its name, so that a new name is a new one.
@@ -48,6 +47,15 @@ pub async fn apply<W: World>(world: &W, origin: Origin, stamp: Stamp, spec: Fron
             spec.name
         )));
     }
+    // Its routes would be on two REST APIs, or on none, while they move.
+    if door.spec.shards != spec.shards && routes_on(world, spec.name.as_str()).await? > 0 && door.spec.shards.is_some()
+    {
+        return Err(Error::blocked(format!(
+            "Shards: the front door {} has routes below {}: have them removed before it changes",
+            spec.name,
+            door.spec.shards.as_ref().map_or("", |domain| domain.as_str())
+        )));
+    }
     door.requests.note(stamp);
     (door.origin, door.spec, door.deleted) = (origin, spec, false);
     registry.put(&mut record).await?;
@@ -64,8 +72,7 @@ pub async fn delete<W: World>(world: &W, origin: &Origin, stamp: Stamp, name: &s
     if record.value.requests.supersede(&stamp) {
         return Ok(());
     }
-    let routes = intake::list(world, "route-").await?;
-    let routes = routes.iter().filter(|route| route.spec.front_door.as_str() == name).count();
+    let routes = routes_on(world, name).await?;
     if routes > 0 {
         return Err(Error::blocked(format!(
             "the front door {name} still has {routes} routes: have them removed first"
@@ -74,6 +81,11 @@ pub async fn delete<W: World>(world: &W, origin: &Origin, stamp: Stamp, name: &s
     record.value.requests.note(stamp);
     record.value.deleted = true;
     registry.put(&mut record).await
+}
+
+async fn routes_on<W: World>(world: &W, name: &str) -> Result<usize, Error> {
+    let routes = intake::list(world, "route-").await?;
+    Ok(routes.iter().filter(|route| route.spec.front_door.as_str() == name).count())
 }
 
 /// All front doors.
@@ -89,7 +101,7 @@ pub async fn attributes<W: World>(world: &W, door: &FrontDoor) -> Result<Map<Str
     let revision = publication.map_or(0, |record| record.value.value.revision);
     let mut attributes = Map::new();
     attributes.insert("Revision".into(), json!(revision));
-    attributes.insert("InvokeUrl".into(), json!(report::invoke_url(world.region(), &door.spec)));
+    attributes.insert("InvokeUrl".into(), json!(door.spec.invoke_url(world.region())));
     Ok(attributes)
 }
 

@@ -209,7 +209,8 @@ fn waiting<W: World>(world: &W, asked: &Asked, route: &Route) -> Result<Option<I
         _ => route.id.clone(),
     };
     let later = Later::new(request, physical_id);
-    let waiting = Waiting { route_id: route.id.clone(), generation: route.generation, later };
+    let segment = route.spec.path.first().to_owned();
+    let waiting = Waiting { route_id: route.id.clone(), segment, generation: route.generation, later };
     let door = route.spec.front_door.as_str();
     // A request that comes again finds its own, and is answered once.
     let key = registry::waiting_key(door, &route.id, &asked.stamp.fingerprint);
@@ -220,6 +221,7 @@ fn waiting<W: World>(world: &W, asked: &Asked, route: &Route) -> Result<Option<I
 
 /// What the platform team has itself on the front door is nobody else's.
 fn check_base_definition(spec: &RouteSpec, grant: &Grant) -> Result<(), Error> {
+    grant.door.check_shard(&spec.path)?;
     for (path, methods) in grant.door.base_paths()? {
         if claims::is_platforms(&path, &methods, spec) {
             return Err(claims::taken_by_platform(spec, &path, &methods));
@@ -248,6 +250,10 @@ async fn check_limits<W: World>(world: &W, grant: &Grant, route: &Route, claims:
                 ),
             ));
         }
+    }
+    if door.shards.is_some() {
+        let resources = [(route.spec.path.first().to_owned(), claims.resources())].into();
+        return shared::front_door::resources::check(&door.name, door.resources_max, &resources);
     }
     let key = registry::publication_key(door.name.as_str());
     let published = Registry::new(world.table()).get::<Leased<Publication>>(&key).await?;

@@ -10,16 +10,10 @@ use shared::types::AccountId;
 
 use crate::world::World;
 
-/// Where clients reach a front door, without a slash at the end.
-pub fn invoke_url(region: &str, door: &FrontDoorSpec) -> String {
-    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("https://{}.execute-api.{region}.{domain}/{}", door.rest_api_id, door.stage_name)
-}
-
 /// The attributes that `Fn::GetAtt` gives; the revision once the route is live.
 pub fn attributes(region: &str, door: &FrontDoorSpec, route: &Route) -> Map<String, Value> {
     let mut attributes = Map::new();
-    attributes.insert("Url".into(), json!(format!("{}{}", invoke_url(region, door), route.spec.path)));
+    attributes.insert("Url".into(), json!(format!("{}{}", door.invoke_url(region), route.spec.path)));
     if let Some(live) = &route.live {
         attributes.insert("Revision".into(), json!(live.revision));
     }

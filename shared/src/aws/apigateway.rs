@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::primitives::Blob;
-use aws_sdk_apigateway::types::{Op, PatchOperation, PutMode};
+use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, Op, PatchOperation, PutMode};
 use serde_json::Value;
 
 use super::sdk::{failed, too_many_pages};
@@ -151,6 +151,43 @@ impl RestApis for FrontDoorApis {
         let answer = call.send().await.map_err(|e| failed("GetExport", stage.as_str(), e))?;
         let body = answer.body.map(Blob::into_inner).unwrap_or_default();
         serde_json::from_slice(&body).map_err(|e| unreadable("GetExport", stage.as_str(), e.to_string()))
+    }
+
+    async fn create_api(&self, name: &str, description: &str, endpoint_type: &str) -> Answer<RestApiId> {
+        let endpoint = EndpointConfiguration::builder().types(EndpointType::from(endpoint_type)).build();
+        let call = self.client.create_rest_api().name(name).description(description).endpoint_configuration(endpoint);
+        let answer = call.send().await.map_err(|e| failed("CreateRestApi", name, e))?;
+        let id = answer.id.unwrap_or_default();
+        id.parse().map_err(|e| unreadable("CreateRestApi", name, format!("its id: {e}")))
+    }
+
+    async fn find_api(&self, name: &str, description: &str) -> Answer<Option<RestApiId>> {
+        let mut pages = self.client.get_rest_apis().limit(PAGE).into_paginator().send();
+        let mut found: Vec<String> = Vec::new();
+        for _ in 0..PAGES_MAX {
+            let Some(page) = pages.next().await else {
+                found.sort();
+                return Ok(found.first().and_then(|id| id.parse().ok()));
+            };
+            let page = page.map_err(|e| failed("GetRestApis", name, e))?;
+            let is_it = |one: &aws_sdk_apigateway::types::RestApi| {
+                one.name() == Some(name) && one.description() == Some(description)
+            };
+            found.extend(page.items.unwrap_or_default().into_iter().filter(is_it).filter_map(|one| one.id));
+        }
+        Err(too_many_pages("GetRestApis", name, PAGES_MAX))
+    }
+
+    async fn mapping(&self, domain: &str, base_path: &str) -> Answer<Option<(String, String)>> {
+        let call = self.client.get_base_path_mapping().domain_name(domain).base_path(base_path);
+        let there = found(call.send().await.map_err(|e| failed("GetBasePathMapping", base_path, e)))?;
+        Ok(there.map(|one| (one.rest_api_id.unwrap_or_default(), one.stage.unwrap_or_default())))
+    }
+
+    async fn map(&self, domain: &str, base_path: &str, id: &RestApiId, stage: &StageName) -> Answer<()> {
+        let call = self.client.create_base_path_mapping().domain_name(domain).base_path(base_path);
+        let made = call.rest_api_id(id.as_str()).stage(stage.as_str()).send().await;
+        made.map(|_| ()).map_err(|e| failed("CreateBasePathMapping", base_path, e))
     }
 
     async fn vpc_links(&self) -> Answer<Vec<VpcLink>> {

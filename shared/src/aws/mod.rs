@@ -522,6 +522,29 @@ pub trait RestApis: Send + Sync {
     /// GetExport of a stage as OpenAPI 3.0, with the integrations: what its deployment shows.
     fn export(&self, id: &RestApiId, stage: &StageName) -> impl Future<Output = Answer<Value>> + Send;
 
+    /// CreateRestApi: one in three seconds, per account.
+    fn create_api(
+        &self,
+        name: &str,
+        description: &str,
+        endpoint_type: &str,
+    ) -> impl Future<Output = Answer<RestApiId>> + Send;
+
+    /// GetRestApis, every page: one of this name and description, of several always the same.
+    fn find_api(&self, name: &str, description: &str) -> impl Future<Output = Answer<Option<RestApiId>>> + Send;
+
+    /// GetBasePathMapping: the REST API and the stage that a domain's base path leads to.
+    fn mapping(&self, domain: &str, base_path: &str) -> impl Future<Output = Answer<Option<(String, String)>>> + Send;
+
+    /// CreateBasePathMapping.
+    fn map(
+        &self,
+        domain: &str,
+        base_path: &str,
+        id: &RestApiId,
+        stage: &StageName,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
     /// GetVpcLinks, every page.
     fn vpc_links(&self) -> impl Future<Output = Answer<Vec<VpcLink>>> + Send;
 }

@@ -88,6 +88,8 @@ pub struct State {
     pub groups: BTreeMap<TargetGroupArn, Group>,
     /// The REST APIs.
     pub apis: BTreeMap<RestApiId, apis::Api>,
+    /// `DOMAIN/BASE-PATH` and the REST API and stage that it leads to.
+    pub mappings: BTreeMap<String, (String, String)>,
     /// The VPC links.
     pub vpc_links: Vec<VpcLink>,
     /// The registry's table.

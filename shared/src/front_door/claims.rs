@@ -61,15 +61,15 @@ impl Claim {
     }
 }
 
-/// Whether what the platform team has itself on a REST API keeps a route off it: it is everybody's to respect, but for a
-/// fallback at the root, which every team's own paths come before.
+/// Whether what the platform team has itself on a REST API keeps a route off it: it is everybody's to respect. A fallback at
+/// the root, which only operators may have, stands beside everything: every other path comes before it.
 pub fn is_platforms(path: &RoutePath, methods: &Methods, spec: &RouteSpec) -> bool {
     if path.canonical() == spec.path.canonical() {
         let is_options = spec.cors.is_some() && methods.iter().any(|method| method == Method::Options);
         return is_options || methods.overlap(&spec.methods);
     }
-    let is_fallback = path.first() == "*" && spec.path.first() != "*";
-    !is_fallback && (path.overlaps(&spec.path) || path.siblings_clash(&spec.path))
+    let is_beside_fallback = (path.first() == "*") != (spec.path.first() == "*");
+    !is_beside_fallback && (path.overlaps(&spec.path) || path.siblings_clash(&spec.path))
 }
 
 /// The claims below one first segment, by route id.

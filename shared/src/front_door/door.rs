@@ -6,7 +6,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Method, Methods, Name, RoutePath};
+use super::path::RESERVED;
+use super::{Method, Methods, Name, RoutePath, Segment};
 use crate::error::Error;
 use crate::fields::{read, scalar};
 use crate::types::{RestApiId, StageName};
@@ -42,8 +43,28 @@ pub struct FrontDoorSpec {
     pub base_definition: Map<String, Value>,
     /// The VPC link that leads to the `execute-api` endpoint.
     pub private_api_link: Option<Name>,
-    /// How many resources the REST API may have.
+    /// How many resources a REST API may have.
     pub resources_max: u32,
+    /// The custom domain name below which each first segment has a REST API of its own; where nothing is said, all routes
+    /// are on the one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<DomainName>,
+}
+
+crate::checked_string!(
+    /// A custom domain name of API Gateway's.
+    DomainName,
+    "a domain name such as api.example.com",
+    |s| {
+        let label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        s.len() <= 253 && s.contains('.') && s.split('.').all(label)
+    }
+);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct WrittenShards {
+    domain_name: DomainName,
 }
 
 /// What becomes of paths that Foregate did not publish.
@@ -74,6 +95,7 @@ struct Written {
     private_api_link: Option<Name>,
     #[serde(default, deserialize_with = "scalar")]
     resource_limit: Option<u32>,
+    shards: Option<WrittenShards>,
 }
 
 impl FrontDoorSpec {
@@ -89,7 +111,11 @@ impl FrontDoorSpec {
             base_definition,
             private_api_link,
             resource_limit,
+            shards,
         } = read(spec)?;
+        if shards.is_some() && mode == Mode::Merge {
+            return Err(Error::invalid("Shards: its REST APIs are Foregate's own, so Mode has to be Overwrite"));
+        }
         if authorizers.len() > AUTHORIZERS_MAX {
             return Err(Error::invalid(format!(
                 "Authorizers: API Gateway takes {AUTHORIZERS_MAX}, and there are {}",
@@ -114,9 +140,55 @@ impl FrontDoorSpec {
             allowed_cidrs,
             private_api_link,
             resources_max: resource_limit.unwrap_or(RESOURCES_MAX),
+            shards: shards.map(|shards| shards.domain_name),
         };
         spec.base_paths()?;
         Ok(spec)
+    }
+
+    /// Where clients reach it, without a slash at the end.
+    pub fn invoke_url(&self, region: &str) -> String {
+        if let Some(domain) = &self.shards {
+            return format!("https://{}", domain.as_str());
+        }
+        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("https://{}.execute-api.{region}.{domain}/{}", self.rest_api_id, self.stage_name)
+    }
+
+    /// The same for one first segment's REST API: the platform team's own paths are on the front door's.
+    pub fn shard(&self) -> Self {
+        let mut shard = self.clone();
+        shard.base_definition.remove("paths");
+        shard
+    }
+
+    /// With [`shards`](Self::shards), what can't be below a base path of its own.
+    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-quotas.html>
+    pub fn check_shard(&self, path: &RoutePath) -> Result<(), Error> {
+        if self.shards.is_none() || path.first() == "*" {
+            return Ok(());
+        }
+        if path.first().contains(':') {
+            return Err(Error::invalid(
+                "Path: the front door has a base path for each first segment, which can't have a ':'",
+            ));
+        }
+        // The base path is taken off before API Gateway looks for a resource.
+        if let Some(Segment::Literal(second)) = path.segments().get(1)
+            && RESERVED.contains(&second.as_str())
+        {
+            return Err(Error::invalid(format!(
+                "Path: API Gateway answers /{second} itself, on this front door below every first segment"
+            )));
+        }
+        let is_platforms = |(own, _): &(RoutePath, Methods)| own.first() == path.first();
+        match self.base_paths()?.iter().find(|own| is_platforms(own)) {
+            None => Ok(()),
+            Some((own, _)) => Err(Error::conflict(format!(
+                "Path: /{} is the platform team's own, which has {own} there. Choose another path",
+                path.first()
+            ))),
+        }
     }
 
     /// The paths of the base definition and their methods.
@@ -227,6 +299,30 @@ mod tests {
     }
 
     #[test]
+    fn with_shards_a_path_has_to_fit_below_its_first_segment() {
+        let mut spec = with("BaseDefinition", json!({"paths": {"/health/live": {"get": {}}}}));
+        let path = |text: &str| text.parse::<RoutePath>().unwrap();
+        let whole = FrontDoorSpec::parse(spec.clone()).unwrap();
+        spec["Shards"] = json!({"DomainName": "api.example.com"});
+        let sharded = FrontDoorSpec::parse(spec.clone()).unwrap();
+        assert_eq!(sharded.invoke_url("eu-west-1"), "https://api.example.com");
+        assert!(sharded.shard().base_paths().unwrap().is_empty());
+        for (given, fits) in [
+            ("/cats/{id}", true),
+            ("/{proxy+}", true),
+            ("/cats/ping", false),
+            ("/cats/x/ping", true),
+            ("/a:b/x", false),
+            ("/health/other", false),
+        ] {
+            assert_eq!(sharded.check_shard(&path(given)).is_ok(), fits, "{given}");
+            assert!(whole.check_shard(&path(given)).is_ok(), "{given}");
+        }
+        spec["Mode"] = json!("Merge");
+        assert!(FrontDoorSpec::parse(spec).unwrap_err().message.contains("Mode has to be Overwrite"));
+    }
+
+    #[test]
     fn what_api_gateway_would_not_take_is_refused() {
         for (field, value, why) in [
             ("AllowedCidrs", json!(["10.0.0.0/33"]), "AllowedCidrs[0]"),
@@ -243,7 +339,9 @@ mod tests {
             ("Authorizers", json!({"pets": {"type": "jwt"}}), "Authorizers.pets: type is none of"),
             ("Authorizers", json!({"pets": {"type": "token"}}), "authorizerUri is missing"),
             ("ResourceLimit", json!("many"), "ResourceLimit"),
-            ("Shards", json!(2), "unknown field"),
+            ("Shards", json!(2), "Shards"),
+            ("Shards", json!({"DomainName": "nowhere"}), "a domain name such as"),
+            ("Shard", json!(2), "unknown field"),
         ] {
             let error = FrontDoorSpec::parse(with(field, value)).unwrap_err();
             assert!(error.message.contains(why), "{field}: {error}");

@@ -15,7 +15,7 @@ mod route;
 mod tenant;
 
 pub use cors::{Cors, CorsOrigin};
-pub use door::{FrontDoorSpec, Mode};
+pub use door::{DomainName, FrontDoorSpec, Mode};
 pub use methods::{Method, Methods};
 pub use path::{RoutePath, Segment, VariableNames};
 pub use route::{Auth, Backend, BackendPath, BackendUrl, HeaderName, HeaderValue, RouteSpec, variables_in};

@@ -16,7 +16,7 @@ use crate::types::Malformed;
 const PATH_BYTES_MAX: usize = 1_024;
 
 /// What API Gateway answers itself, at the root.
-const RESERVED: [&str; 2] = ["ping", "sping"];
+pub(super) const RESERVED: [&str; 2] = ["ping", "sping"];
 
 /// A part of a path between two slashes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -179,6 +179,11 @@ impl RoutePath {
     pub fn variables(&self, published: &RoutePath) -> Vec<(String, String)> {
         let pairs = self.segments.iter().zip(&published.segments);
         pairs.filter_map(|(own, named)| Some((own.variable()?.to_owned(), named.variable()?.to_owned()))).collect()
+    }
+
+    /// What is left below the first segment.
+    pub fn below_first(&self) -> Self {
+        Self { segments: self.segments.iter().skip(1).cloned().collect() }
     }
 
     /// Notes what this path calls its variables.

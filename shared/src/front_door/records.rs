@@ -14,7 +14,7 @@ use super::{FrontDoorSpec, Name, RouteSpec, Tenant};
 use crate::custom_resource::Later;
 use crate::error::{Error, ErrorType};
 use crate::origin::{Origin, Requests};
-use crate::types::AccountId;
+use crate::types::{AccountId, RestApiId};
 
 /// A front door.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +162,8 @@ pub struct Live {
 pub struct Waiting {
     /// The route.
     pub route_id: String,
+    /// What its claim is kept under.
+    pub segment: String,
     /// The generation.
     pub generation: u64,
     /// Where and how to answer.
@@ -195,6 +197,9 @@ pub struct Publication {
     /// The settings of the REST API that came from the base definition: what of them goes from there, goes.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub settings: BTreeSet<String>,
+    /// Of a shard, its REST API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard_api: Option<RestApiId>,
     /// The hash of the edits by hand that were last told of.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub drift: String,

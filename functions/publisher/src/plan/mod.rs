@@ -49,6 +49,8 @@ pub struct Carried {
 pub struct Reading {
     /// The front door.
     pub door: FrontDoorSpec,
+    /// Of a shard, the first segment that it is below: clients' paths reach it without.
+    pub below: Option<String>,
     /// The central account, whose routes need no grant.
     pub central: AccountId,
     /// The front door's routes, those that are gone left out.
@@ -70,8 +72,10 @@ pub struct Goes {
     pub owner: AccountId,
     /// As it is published: what was asked for last, or, where that was rejected, what was live before.
     pub spec: RouteSpec,
-    /// Its path, with the variables called what the REST API calls them.
+    /// Its path on the REST API, with the variables called what that calls them.
     pub path: RoutePath,
+    /// The team's name of each variable and the one on the REST API.
+    pub names: Vec<(String, String)>,
     /// Whether it is not on the live stage like this already: what an import that fails can be blamed on.
     pub is_new: bool,
     /// The id of its VPC link.

@@ -251,7 +251,7 @@ fn preflight(path: &RoutePath, cors: &Cors, methods: BTreeSet<Method>) -> Value 
 
 fn operation(one: &Goes, method: Method, region: &str) -> Value {
     let spec = &one.spec;
-    let names = spec.path.variables(&one.path);
+    let names = &one.names;
     let mut parameters: Vec<Value> = names.iter().map(|(_, canonical)| parameter("path", canonical, true)).collect();
     let mut mapped = BTreeMap::new();
     for (own, canonical) in names.iter().filter(|(own, _)| uses(spec, own)) {
@@ -261,7 +261,7 @@ fn operation(one: &Goes, method: Method, region: &str) -> Value {
         let value = match value {
             HeaderValue::Text(text) => format!("'{text}'"),
             HeaderValue::Expression(expression) => {
-                let expression = canonical_expression(expression, &names);
+                let expression = canonical_expression(expression, names);
                 parameters.extend(declared(&expression));
                 expression
             }

@@ -80,7 +80,15 @@ fn admit(reading: &Reading, route: &Route, spec: &RouteSpec, room: &mut Room) ->
     }
     room.take(reading, route, spec).map_err(refuse)?;
     let path = spec.path.canonical_among(&reading.foreign.variables);
-    Ok(Goes { id: route.id.clone(), owner: route.owner.clone(), spec: spec.clone(), path, is_new: !was_live, link_id })
+    Ok(Goes {
+        id: route.id.clone(),
+        owner: route.owner.clone(),
+        spec: spec.clone(),
+        names: spec.path.variables(&path),
+        path: if reading.below.is_some() { path.below_first() } else { path },
+        is_new: !was_live,
+        link_id,
+    })
 }
 
 enum Missing {

@@ -70,6 +70,7 @@ fn reading(door: FrontDoorSpec, routes: Vec<Route>) -> Reading {
     };
     Reading {
         door,
+        below: None,
         central: account(CENTRAL),
         routes,
         tenants: BTreeMap::from([tenant(CATS, json!(["/cats", "/owners"])), tenant(DOGS, json!(["/dogs"]))]),

@@ -3,25 +3,30 @@
 //! A route's spec has a `Path` and a front door's a `RestApiId`. Where a command has no spec, it is about routes, unless it
 //! says `"resource": "FrontDoor"`.
 
+use std::collections::BTreeMap;
+
 use futures::StreamExt;
 use serde_json::{Value, json};
 use shared::command::{check_name, gather, verb};
 use shared::entry::Invocation;
 use shared::error::Error;
-use shared::front_door::records::{Route, Status};
+use shared::front_door::records::{FrontDoor, Route, Status};
 use shared::front_door::{FrontDoorSpec, RouteSpec};
 use shared::identity::Caller;
 use shared::origin::Origin;
 use shared::trigger::{Command, CommandItem};
 
-use super::{answer, asked, published, register, withdraw_all};
+use super::{ANSWER, asked, published, register};
 use crate::authorise::authorise;
 use crate::front_doors;
-use crate::intake::{self, kind};
+use crate::intake::{self, Asked, kind};
+use crate::report::settled;
 use crate::world::World;
 
-/// How many items a command works on at a time; each mostly waits for the publisher, which takes them all together.
-const CONCURRENT_MAX: usize = 100;
+/// How many first segments a command works on at a time. The claims below one are one record, so its items come one by one.
+const SEGMENTS_MAX: usize = 20;
+/// How many routes a command looks after at a time while it waits for the publisher, which takes them all together.
+const WAITING_MAX: usize = 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verb {
@@ -52,20 +57,91 @@ pub async fn command<W: World>(world: &W, invocation: &Invocation, mut command: 
     if verb == Verb::List {
         return list(world, &invocation.caller, is_about_doors).await;
     }
-    let work = items.into_iter().map(|item| async move {
-        let name = item.name.clone().unwrap_or_default();
-        let answer = match is_about_doors {
-            true => front_door(world, invocation, verb, item).await,
-            false => route(world, invocation, verb, item).await,
-        };
-        (name, answer)
-    });
-    let answers: Vec<(String, Result<Value, Error>)> =
-        futures::stream::iter(work).buffered(CONCURRENT_MAX).collect().await;
+    let mut answers: Vec<(String, Result<Value, Error>)> = Vec::new();
+    if is_about_doors {
+        for item in items {
+            let name = item.name.clone().unwrap_or_default();
+            answers.push((name, front_door(world, invocation, verb, item).await));
+        }
+    } else {
+        let begun = begin_all(world, invocation, verb, items).await;
+        let doors = front_doors::list(world).await?;
+        let finish = begun.into_iter().map(|(name, begun)| {
+            let doors = &doors;
+            async move { (name, finish(world, invocation, doors, begun).await) }
+        });
+        answers = futures::stream::iter(finish).buffered(WAITING_MAX).collect().await;
+    }
     match batch {
         true => gather(answers),
         false => answers.into_iter().next().map_or_else(|| Ok(json!({"items": []})), |(_, answer)| answer),
     }
+}
+
+/// What has been asked for an item, and what is left to do.
+enum Begun {
+    Done(Value),
+    /// The publisher takes the route up; an `apply` then takes back what the name had on other paths.
+    Waits(Box<Route>, Vec<(Asked, Route)>),
+}
+
+/// Begins every item before any is waited for: the publisher then takes them all together.
+async fn begin_all<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    verb: Verb,
+    items: Vec<CommandItem>,
+) -> Vec<(String, Result<Begun, Error>)> {
+    let mut by_segment: BTreeMap<String, Vec<(usize, CommandItem)>> = BTreeMap::new();
+    for (index, item) in items.into_iter().enumerate() {
+        let path = item.spec.as_ref().and_then(|spec| spec.get("Path")).and_then(Value::as_str).unwrap_or_default();
+        let segment = path.split('/').nth(1).unwrap_or_default().to_owned();
+        by_segment.entry(segment).or_default().push((index, item));
+    }
+    let segments = by_segment.into_values().map(|items| async move {
+        let mut begun = Vec::new();
+        for (index, item) in items {
+            let name = item.name.clone().unwrap_or_default();
+            let result = match invocation.remaining() > ANSWER {
+                true => begin(world, invocation, verb, item).await,
+                false => Err(Error::upstream("there was no time left for this item: send it again")),
+            };
+            begun.push((index, name, result));
+        }
+        begun
+    });
+    let mut begun: Vec<(usize, String, Result<Begun, Error>)> = futures::stream::iter(segments)
+        .buffer_unordered(SEGMENTS_MAX)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
+    begun.sort_by_key(|(index, _, _)| *index);
+    begun.into_iter().map(|(_, name, result)| (name, result)).collect()
+}
+
+async fn finish<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    doors: &[FrontDoor],
+    begun: Result<Begun, Error>,
+) -> Result<Value, Error> {
+    let (route, others) = match begun? {
+        Begun::Done(answer) => return Ok(answer),
+        Begun::Waits(route, others) => (published(world, invocation, *route).await?, others),
+    };
+    settled(&route)?;
+    // Once the new path is live: what the name had on another one.
+    for (asked, other) in others {
+        intake::withdraw(world, &asked, &other.id).await?;
+    }
+    Ok(answer(world, doors, &route))
+}
+
+fn answer<W: World>(world: &W, doors: &[FrontDoor], route: &Route) -> Value {
+    let door = doors.iter().map(|door| &door.spec).find(|door| door.name == route.spec.front_door);
+    crate::report::answer(world.region(), door, route)
 }
 
 async fn list<W: World>(world: &W, caller: &Caller, is_about_doors: bool) -> Result<Value, Error> {
@@ -79,8 +155,7 @@ async fn list<W: World>(world: &W, caller: &Caller, is_about_doors: bool) -> Res
     }
     let doors = front_doors::list(world).await?;
     for route in visible(world, caller).await? {
-        let door = doors.iter().map(|door| &door.spec).find(|door| door.name == route.spec.front_door);
-        items.push(crate::report::answer(world.region(), door, &route));
+        items.push(answer(world, &doors, &route));
     }
     Ok(json!({"items": items}))
 }
@@ -93,16 +168,20 @@ async fn visible<W: World>(world: &W, caller: &Caller) -> Result<Vec<Route>, Err
     }
 }
 
+/// The route that the caller means by this name: its own of a command, or any that it may see, by name or by id.
 async fn find<W: World>(world: &W, caller: &Caller, name: &str) -> Result<Option<Route>, Error> {
-    let mine = |route: &Route| route.owner == *caller.account();
+    let origin = Origin::Command { name: name.to_owned() };
+    if let Some(own) = intake::list(world, &origin.id_prefix(&kind(caller.account()))).await?.into_iter().next() {
+        return Ok(Some(own));
+    }
     let mut found: Vec<Route> = visible(world, caller).await?;
     found.retain(|route| route.id == name || route.origin.name() == name);
     // Of two of the same name, the caller's own is meant.
-    found.sort_by_key(|route| !mine(route));
+    found.sort_by_key(|route| route.owner != *caller.account());
     Ok(found.into_iter().next())
 }
 
-async fn route<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: CommandItem) -> Result<Value, Error> {
+async fn begin<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: CommandItem) -> Result<Begun, Error> {
     let caller = &invocation.caller;
     let name = item.name.ok_or_else(|| Error::invalid("name is missing: give the route's name"))?;
     match (verb, item.spec) {
@@ -110,37 +189,34 @@ async fn route<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: C
             check_name(&name)?;
             let asked = asked(caller, Origin::Command { name }, invocation);
             let route = register(world, caller, &asked, spec).await?;
-            let route = published(world, invocation, route).await?;
-            let answer = answer(world, &route).await?;
-            // Once the new path is live: what the name had on another one.
-            withdraw_all(world, &asked, Some(&route.id)).await?;
-            Ok(answer)
+            let of_name = intake::list(world, &asked.origin.id_prefix(&kind(&asked.owner))).await?;
+            let others = of_name.into_iter().filter(|other| other.id != route.id);
+            let others = others.map(|other| (asked.clone(), other)).collect();
+            Ok(Begun::Waits(Box::new(route), others))
         }
-        (Verb::Apply, None) => Err(Error::invalid("spec is missing: give what the route is to be")),
         (Verb::Plan, Some(spec)) => {
             let spec = RouteSpec::parse(spec)?;
             let grant = authorise(world, caller, &spec).await?;
             let asked = asked(caller, Origin::Command { name }, invocation);
-            intake::dry_run(world, &asked, &spec, &grant).await
+            intake::dry_run(world, &asked, &spec, &grant).await.map(Begun::Done)
         }
         (Verb::Get, None) => {
             let found = find(world, caller, &name).await?;
             let route = found.ok_or_else(|| Error::not_found(format!("there is no route called '{name}'")))?;
-            let doors = front_doors::list(world).await?;
-            let door = doors.iter().map(|door| &door.spec).find(|door| door.name == route.spec.front_door);
-            Ok(crate::report::answer(world.region(), door, &route))
+            Ok(Begun::Done(answer(world, &front_doors::list(world).await?, &route)))
         }
         (Verb::Delete, None) => delete(world, invocation, &name).await,
-        (Verb::Plan, None) => Err(Error::invalid("spec is missing: give what the route is to be")),
+        (Verb::Apply | Verb::Plan, None) => Err(Error::invalid("spec is missing: give what the route is to be")),
         (Verb::Get | Verb::Delete | Verb::List, _) => {
             Err(Error::invalid("spec is not a field of this command: give the name alone"))
         }
     }
 }
 
-async fn delete<W: World>(world: &W, invocation: &Invocation, name: &str) -> Result<Value, Error> {
+async fn delete<W: World>(world: &W, invocation: &Invocation, name: &str) -> Result<Begun, Error> {
     let Some(route) = find(world, &invocation.caller, name).await? else {
-        return Ok(json!({"name": name, "id": null, "status": Status::Deleted.as_str(), "attributes": {}}));
+        let gone = json!({"name": name, "id": null, "status": Status::Deleted.as_str(), "attributes": {}});
+        return Ok(Begun::Done(gone));
     };
     let is_own = route.owner == *invocation.caller.account();
     if let (Origin::Stack { stack_id, logical_resource_id }, true) = (&route.origin, is_own) {
@@ -150,8 +226,7 @@ async fn delete<W: World>(world: &W, invocation: &Invocation, name: &str) -> Res
     }
     let asked = asked(&invocation.caller, route.origin.clone(), invocation);
     let withdrawn = intake::withdraw(world, &asked, &route.id).await?.unwrap_or(route);
-    let gone = published(world, invocation, withdrawn).await?;
-    answer(world, &gone).await
+    Ok(Begun::Waits(Box::new(withdrawn), Vec::new()))
 }
 
 async fn front_door<W: World>(

@@ -14,6 +14,8 @@ use crate::types::{AccountId, Region, RestApiId, StageName};
 /// A REST API.
 #[derive(Clone, Debug, Default)]
 pub struct Api {
+    /// Its name.
+    pub name: String,
     /// What was imported last.
     pub document: Value,
     /// The document of each deployment.
@@ -208,6 +210,45 @@ impl RestApis for Model {
         self.call("GetExport", |state| {
             let shown = state.api("GetExport", id)?.shown(stage).cloned();
             shown.ok_or_else(|| State::failure("GetExport", Cause::NotFound, "NotFoundException"))
+        })
+    }
+
+    fn create_api(
+        &self,
+        name: &str,
+        _description: &str,
+        _endpoint_type: &str,
+    ) -> impl Future<Output = Answer<RestApiId>> + Send {
+        self.call("CreateRestApi", move |state| {
+            let id = format!("api{}", state.apis.len());
+            let id: RestApiId = id.parse().map_err(|_| State::failure("CreateRestApi", Cause::Refused, ""))?;
+            state.apis.insert(id.clone(), Api { name: name.to_owned(), ..Api::default() });
+            Ok(id)
+        })
+    }
+
+    fn find_api(&self, name: &str, _description: &str) -> impl Future<Output = Answer<Option<RestApiId>>> + Send {
+        self.call("GetRestApis", move |state| {
+            Ok(state.apis.iter().find(|(_, api)| api.name == name).map(|(id, _)| id.clone()))
+        })
+    }
+
+    fn mapping(&self, domain: &str, base_path: &str) -> impl Future<Output = Answer<Option<(String, String)>>> + Send {
+        let key = format!("{domain}/{base_path}");
+        self.call("GetBasePathMapping", move |state| Ok(state.mappings.get(&key).cloned()))
+    }
+
+    fn map(
+        &self,
+        domain: &str,
+        base_path: &str,
+        id: &RestApiId,
+        stage: &StageName,
+    ) -> impl Future<Output = Answer<()>> + Send {
+        let (key, to) = (format!("{domain}/{base_path}"), (id.to_string(), stage.to_string()));
+        self.call("CreateBasePathMapping", move |state| match state.mappings.insert(key, to) {
+            None => Ok(()),
+            Some(_) => Err(State::failure("CreateBasePathMapping", Cause::Conflict, "ConflictException")),
         })
     }
 
