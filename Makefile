@@ -14,10 +14,10 @@ help: ## list what there is
 	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 .PHONY: demo
-demo: build $(VENV) ## show the main job on a local cloud of its own, from nothing to the end
+demo: build $(VENV) ## show the main job on a local cloud of its own; SCENARIO=eks-service: one of examples/
 	@trap '$(CLOUD) down --dir .local/demo' EXIT; \
 	LOCAL_CLOUD_HEALTHY_AFTER_SECONDS=3 $(CLOUD) up --dir .local/demo --binaries $(BINARIES); \
-	. .local/demo/env; $(BINARIES)/demo
+	. .local/demo/env; $(BINARIES)/demo $(SCENARIO)
 
 .PHONY: up
 up: build $(VENV) ## start the local cloud and deploy template.yaml to it; then: . .local/env
@@ -35,14 +35,21 @@ test: lint build ## everything: lint, unit tests, and the deployed functions on 
 
 .PHONY: unit
 unit: checkout ## the tests that need no local cloud
-	cargo test --workspace --locked --lib --bins --test house --test simulation --test simulation_nodes --test simulation_rules --test simulation_routes
+	cargo test --workspace --locked --lib --bins --test house --test simulation --test simulation_nodes --test simulation_rules --test simulation_routes --test simulation_links
 
 .PHONY: lint
 lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents
 	cargo fmt --all --check
 	@TIMEFORMAT='clippy: %1R s'; time cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
-	@TIMEFORMAT='cfn-lint: %1R s'; time .venv/bin/cfn-lint template.yaml
+	@TIMEFORMAT='cfn-lint: %1R s'; time .venv/bin/cfn-lint template.yaml $$(grep -l AWSTemplateFormatVersion examples/*/*.yaml)
 	@.venv/bin/python tests/golden_documents.py
+
+# Its own environment: it brings a hundred packages along, and no test needs them.
+CHECKOV := 3.3.30
+.PHONY: checkov
+checkov: ## security rules for the examples; what is skipped says why where it stands
+	@[ -x .local/checkov/bin/checkov ] || { python3 -m venv .local/checkov; .local/checkov/bin/pip install --quiet checkov==$(CHECKOV); }
+	.local/checkov/bin/checkov --directory examples --framework cloudformation terraform --compact --quiet --skip-download
 
 # Checkouts share a cache, and cargo tells what is new by the files' times alone: what another checkout built last would
 # pass for this one's if it is younger than the files here.

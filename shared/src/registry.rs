@@ -13,6 +13,8 @@
 //! | who has which path, below one first segment | `CLAIMS#DOOR` | segment | – |
 //! | when a call may be made that AWS allows the account only so often | `RATE` | the call | – |
 //! | an answer that a stack waits for | `WAITING#DOOR` | route id, request | – |
+//! | a VPC link, and the lease on it | `LINK` | name | – |
+//! | an answer about a VPC link that a stack waits for | `LINK-WAITING` | name, request | – |
 //!
 //! | access pattern | how |
 //! |---|---|
@@ -79,6 +81,16 @@ pub fn claims_key(front_door: &str, first_segment: &str) -> ItemKey {
 /// Where an answer stands that a stack waits for.
 pub fn waiting_key(front_door: &str, route_id: &str, request: &str) -> ItemKey {
     ItemKey { partition: format!("WAITING#{front_door}"), sort: format!("{route_id}#{request}") }
+}
+
+/// Where a VPC link stands.
+pub fn link_key(name: &str) -> ItemKey {
+    ItemKey { partition: "LINK".into(), sort: name.into() }
+}
+
+/// Where an answer about a VPC link stands that a stack waits for.
+pub fn link_waiting_key(name: &str, request: &str) -> ItemKey {
+    ItemKey { partition: "LINK-WAITING".into(), sort: format!("{name}#{request}") }
 }
 
 /// Where it stands when a call may be made next.

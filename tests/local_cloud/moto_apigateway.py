@@ -278,6 +278,70 @@ def patch_base_path_mappings():
         setattr(models.APIGatewayBackend, name, patched)
 
 
+# ---- links -----------------------------------------------------------------------------------------------------------
+
+# How long a link that is made is PENDING, and one that is deleted DELETING; minutes, at AWS's.
+LINK_SECONDS = {"made": 0.0}
+
+
+def patch_links():
+    """A link is PENDING while it is made and DELETING while it is deleted (API reference, VpcLink, `status`); one that a
+    deployed method uses can't be deleted ("Cannot delete vpc link ... referenced in [METHOD:RESOURCE:STAGE]")."""
+    create = models.APIGatewayBackend.create_vpc_link
+    list_all = models.APIGatewayBackend.get_vpc_links
+    get_one = models.APIGatewayBackend.get_vpc_link
+
+    def settle(self):
+        now = time.monotonic()
+        for link in list(self.vpc_links.values()):
+            if now >= getattr(link, "settles_at", now):
+                if link.status == "DELETING":
+                    del self.vpc_links[link.id]
+                elif link.status == "PENDING" and hasattr(link, "settles_at"):
+                    link.status = "AVAILABLE"
+
+    def create_vpc_link(self, name, description, target_arns, tags):
+        link = create(self, name, description, target_arns, tags)
+        if LINK_SECONDS["made"]:
+            link.status, link.settles_at = "PENDING", time.monotonic() + LINK_SECONDS["made"]
+        return link
+
+    def delete_vpc_link(self, vpc_link_id):
+        link = get_vpc_link(self, vpc_link_id)
+        for api in self.apis.values():
+            for stage in api.stages.values():
+                shown = getattr(api.deployments.get(stage.deployment_id), "snapshot", {"paths": {}})
+                for path, item in shown["paths"].items():
+                    for method, operation in item.items():
+                        integration = operation.get("x-amazon-apigateway-integration", {}) if method in METHODS else {}
+                        if integration.get("connectionId") == vpc_link_id:
+                            where = f"[{method.upper()}:{path}:{stage.name}]"
+                            raise BadRequestException(
+                                f"Cannot delete vpc link. Vpc link '{vpc_link_id}', is referenced in {where} in format of "
+                                "[Method:Resource:Stage]."
+                            )
+        link.status, link.settles_at = "DELETING", time.monotonic() + LINK_SECONDS["made"]
+
+    def get_vpc_link(self, vpc_link_id):
+        settle(self)
+        return get_one(self, vpc_link_id)
+
+    def get_vpc_links(self):
+        settle(self)
+        return list_all(self)
+
+    models.APIGatewayBackend.create_vpc_link = create_vpc_link
+    models.APIGatewayBackend.delete_vpc_link = delete_vpc_link
+    models.APIGatewayBackend.get_vpc_link = get_vpc_link
+    models.APIGatewayBackend.get_vpc_links = get_vpc_links
+
+
+def set_link_seconds(wish):
+    """{"Seconds"}: how long a link that is made or deleted from now on takes."""
+    LINK_SECONDS["made"] = float(wish["Seconds"])
+    return {}
+
+
 # ---- what no API of AWS's can do -------------------------------------------------------------------------------------
 
 

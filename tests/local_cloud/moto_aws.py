@@ -19,6 +19,7 @@ from urllib.parse import parse_qs
 import moto_apigateway
 import moto_nodes
 import name_server
+from moto.apigateway.models import apigateway_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError, InvalidInstanceIdError, InvalidParameterValueError
@@ -30,7 +31,7 @@ from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from moto.elbv2 import models as elb
-from moto.elbv2.exceptions import ELBClientError, TargetGroupNotFoundError
+from moto.elbv2.exceptions import ELBClientError, ResourceInUseError, TargetGroupNotFoundError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import run_simple
 
@@ -451,6 +452,13 @@ def patch_network_load_balancers():
 
     def delete_load_balancer(self, arn):
         with LOCK:
+            # "You can't delete a load balancer if it is in use by another service" (Network Load Balancer guide, "Delete a
+            # Network Load Balancer"): a VPC link's endpoint service is one.
+            links = apigateway_backends[self.account_id][self.region_name].get_vpc_links()
+            if any(arn in link.target_arns and link.status != "FAILED" for link in links):
+                raise ResourceInUseError(
+                    f"Load balancer '{arn}' cannot be deleted because it is currently associated with another service"
+                )
             description = "ELB " + arn.split(":loadbalancer/")[-1]
             for interface in interfaces_of(self.ec2_backend, description):
                 drop_interface(self.ec2_backend, interface.id)
@@ -531,6 +539,7 @@ ROUTES = {
     "/local-cloud/instances": make_instances,
     "/local-cloud/stage": moto_apigateway.show_stage,
     "/local-cloud/vpc-link-status": moto_apigateway.set_link_status,
+    "/local-cloud/vpc-link-seconds": moto_apigateway.set_link_seconds,
     "/local-cloud/throttle": moto_apigateway.THROTTLE.set,
     "/local-cloud/calls": list_calls,
 }
@@ -597,6 +606,7 @@ def main():
         moto_apigateway.patch_imports,
         moto_apigateway.patch_deployments,
         moto_apigateway.patch_base_path_mappings,
+        moto_apigateway.patch_links,
         moto_nodes.patch_lifecycle_hooks,
         moto_nodes.patch_terminated_instances,
         moto_nodes.patch_revoke_ingress,

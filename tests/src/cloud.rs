@@ -211,7 +211,8 @@ impl Cloud {
         self.deploy_template(name, template).await
     }
 
-    async fn deploy_template(&self, name: &str, template: Value) -> Result<Stack> {
+    /// Creates or updates a stack and waits for its end.
+    pub async fn deploy_template(&self, name: &str, template: Value) -> Result<Stack> {
         let known = self.stack(name).await.is_ok();
         let body = template.to_string();
         let none: Option<Vec<Parameter>> = None;
@@ -330,6 +331,11 @@ impl Cloud {
     pub async fn throttle(&self, is_on: bool) -> Result<u64> {
         let answer = self.wish("throttle", json!({"Enabled": is_on})).await?;
         Ok(answer["Throttled"].as_u64().unwrap_or_default())
+    }
+
+    /// How long a VPC link that is made or deleted from now on takes.
+    pub async fn set_link_seconds(&self, seconds: u32) -> Result<()> {
+        self.wish("vpc-link-seconds", json!({"Seconds": seconds})).await.map(drop)
     }
 
     /// What the name server answers from now on: these A records, or a code such as `SERVFAIL`.

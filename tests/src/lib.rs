@@ -4,8 +4,10 @@
 mod cloud;
 mod door;
 mod events;
+pub mod example;
 mod fleet;
 mod listener;
+pub mod scenarios;
 mod scene;
 pub mod sim;
 

@@ -96,6 +96,20 @@ impl Scene {
         Ok(answer.load_balancers().first().and_then(|lb| lb.load_balancer_arn()).context("no NLB")?.to_owned())
     }
 
+    /// The NLB that a target group is behind.
+    pub async fn balancer_of(&self, group: &str) -> Result<String> {
+        let answer = self.cloud.elb.describe_target_groups().target_group_arns(group).send().await?;
+        let found = answer.target_groups().first().and_then(|one| one.load_balancer_arns().first());
+        found.cloned().context("nothing forwards to the target group")
+    }
+
+    /// An NLB's DNS name.
+    pub async fn dns_name(&self, balancer: &str) -> Result<String> {
+        let answer = self.cloud.elb.describe_load_balancers().load_balancer_arns(balancer).send().await?;
+        let name = answer.load_balancers().first().and_then(|one| one.dns_name());
+        name.map(str::to_owned).context("no NLB")
+    }
+
     /// The addresses of an NLB's interfaces, sorted.
     pub async fn balancer_addresses(&self, arn: &str) -> Result<Vec<String>> {
         let (_, name) = arn.split_once(":loadbalancer/").context("no NLB")?;

@@ -25,7 +25,7 @@ fn files() -> BTreeMap<String, Value> {
 fn every_file_is_a_trigger_of_the_kind_that_it_is_named_after() {
     for (name, payload) in files() {
         let parts: Vec<&str> = name.split('.').collect();
-        let ["bindings" | "publisher" | "routes" | "tenants", what, "json"] = parts[..] else {
+        let ["bindings" | "links" | "publisher" | "routes" | "tenants", what, "json"] = parts[..] else {
             panic!("{name} is not called FUNCTION.WHAT-HAPPENED.json");
         };
         let is_for_bindings = parts[0] == "bindings";
@@ -36,7 +36,17 @@ fn every_file_is_a_trigger_of_the_kind_that_it_is_named_after() {
             Trigger::Terraform(_) => what.starts_with("terraform-"),
             Trigger::Queue(messages) => what == "queue-batch" && messages.iter().all(|message| message.event.is_ok()),
             Trigger::Event(event) if is_for_bindings => !read(event, 0).looks.is_empty(),
-            Trigger::Event(_) => matches!(what, "route-apply" | "route-delete" | "scheduled"),
+            Trigger::Event(_) => {
+                matches!(
+                    what,
+                    "route-apply"
+                        | "route-delete"
+                        | "scheduled"
+                        | "recheck-due"
+                        | "load-balancer-created"
+                        | "load-balancer-in-use"
+                )
+            }
             Trigger::Stream(_) => false,
         };
         assert!(fits, "{name} is {trigger:?}");
@@ -72,7 +82,7 @@ async fn passes(cloud: &Cloud, patterns: &[String], event: &Value) -> Result<usi
 async fn every_event_of_awss_passes_exactly_one_deployed_rule() -> Result<()> {
     let cloud = Cloud::connect().await?;
     let patterns = patterns(&cloud).await?;
-    assert_eq!(patterns.len(), 10);
+    assert_eq!(patterns.len(), 11);
     for (name, event) in files() {
         let is_scheduled = event["detail-type"] == "Scheduled Event";
         if event["source"].as_str().is_some_and(|source| source.starts_with("aws.")) && !is_scheduled {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Cloud, Door};
+use tests::{Cloud, Door, Scene};
 
 fn apply(name: &str, spec: Value) -> Value {
     json!({"command": "apply", "name": name, "spec": spec})
@@ -195,5 +195,43 @@ async fn what_nobody_may_have_is_refused_and_nothing_is_written() -> Result<()> 
     }
     let listed = door.routes(Some(account), json!({"command": "list"})).await??;
     assert_eq!(listed, json!({"items": []}));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_terraform_module_sends_makes_changes_and_removes_a_route_and_a_binding() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let door = Door::build(&cloud, "terraform").await?;
+    let account = "111100000007";
+    door.tenant(account, &["/terraform"]).await?;
+    // As aws_lambda_invocation with lifecycle_scope = "CRUD" sends it: the input with "tf" beside it.
+    let input = |path: &str| {
+        let mut input = door.route(path, json!(["GET"]));
+        input["name"] = json!("pets");
+        input
+    };
+    let send = async |action: &str, mut input: Value, previous: Option<Value>| {
+        input["tf"] = json!({"action": action, "prev_input": previous});
+        door.routes(Some(account), input).await
+    };
+    let made = send("create", input("/terraform/a"), None).await??;
+    assert_eq!((&made["status"], &made["name"]), (&json!("LIVE"), &json!("pets")));
+    let changed = send("update", input("/terraform/b"), Some(input("/terraform/a"))).await??;
+    assert!(changed["attributes"]["Url"].as_str().unwrap_or_default().ends_with("/live/terraform/b"), "{changed}");
+    cloud.until("the old path is off", 30, async || Ok(door.live().await? == ["get /terraform/b"])).await?;
+    let refused = send("update", input("/other"), Some(input("/terraform/b"))).await?.unwrap_err();
+    assert_eq!(refused.error_type, "Forbidden");
+    let removed = send("delete", input("/terraform/b"), Some(input("/terraform/b"))).await??;
+    assert_eq!(removed["status"], "DELETED");
+    assert_eq!(door.live().await?, ["any-method /"]);
+
+    let scene = Scene::build(&cloud, "terraform").await?;
+    let mut binding = scene.spec();
+    binding["name"] = json!("private-apis");
+    binding["tf"] = json!({"action": "create", "prev_input": null});
+    let made = cloud.command(binding.clone()).await?;
+    assert_eq!((&made["status"], &made["attributes"]["Count"]), (&json!("SYNCED"), &json!(2)));
+    binding["tf"] = json!({"action": "delete", "prev_input": null});
+    assert_eq!(cloud.command(binding).await?["status"], "DELETED");
     Ok(())
 }

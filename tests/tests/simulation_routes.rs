@@ -66,7 +66,14 @@ impl World {
         let model = Model::new();
         let document = json!({"paths": {"/theirs/{theirId}": {"get": theirs()}}});
         model.state().apis.insert(API.parse().unwrap(), Api { document, ..Api::default() });
-        model.state().vpc_links.push(VpcLink { id: "link".into(), name: "gate".into(), status: "AVAILABLE".into() });
+        model.state().vpc_links.push(VpcLink {
+            id: "link".into(),
+            name: "gate".into(),
+            status: "AVAILABLE".into(),
+            message: String::new(),
+            target: "nlb".into(),
+            tags: BTreeMap::new(),
+        });
         let (base, began) = (now_millis(), Instant::now());
         let clock: Arc<dyn Fn() -> u64 + Send + Sync> =
             Arc::new(move || base + u64::try_from(began.elapsed().as_millis()).unwrap());

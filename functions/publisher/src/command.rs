@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::aws::RestApis;
+use shared::aws::{RestApis, VpcLinks};
 use shared::command::verb;
 use shared::entry::Invocation;
 use shared::error::Error;
@@ -177,12 +177,20 @@ async fn rollback<W: World>(world: &W, invocation: &Invocation, part: &Part, spe
         let back = back.ok_or_else(|| {
             Error::not_found(format!("Revision: {} has no such revision: the command history shows them", part.name()))
         })?;
+        let there = world.apis().vpc_links().await?;
+        if let Some(id) = back.links.iter().find(|id| !there.iter().any(|link| link.id == **id)) {
+            return Err(Error::blocked(format!(
+                "Revision: {} leads routes through the VPC link {id}, which is gone: publish, or go back to a later one",
+                back.number
+            )));
+        }
         lease.value.rolled_back_by = Some(format!("request {}", invocation.request_id));
         lease.save(&registry).await?;
         world.apis().point_stage(&api, &part.door.stage_name, true, &back.deployment_id).await?;
         lease.value.revision = back.number;
         lease.value.deployment_id = back.deployment_id.clone();
         lease.value.hash = back.hash.clone();
+        lease.value.links = back.links.clone();
         Ok(())
     };
     let done: Result<(), Error> = done.await;

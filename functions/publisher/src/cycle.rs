@@ -83,15 +83,18 @@ pub async fn lease<W: World>(world: &W, invocation: &Invocation, part: &Part) ->
     }
 }
 
-/// What of a front door's publication does not come from routes: its own settings and the tenants' grants.
+/// What of a front door's publication does not come from routes: its own settings, the tenants' grants, and where links
+/// lead.
 pub async fn hash_of_settings<W: World>(world: &W, door: &FrontDoorSpec) -> Result<String, Error> {
     let reading = async {
         let tenants = Registry::new(world.table())
             .list::<shared::front_door::records::Onboarded>(registry::tenant_key(""))
             .await?;
-        Ok::<_, Error>(
+        let links = observe::held(world).await?;
+        Ok::<_, Error>((
+            links,
             tenants.into_iter().map(|record| (record.value.grants, record.value.deleted)).collect::<Vec<_>>(),
-        )
+        ))
     };
     Ok(hash(&json!([door, reading.await?]).to_string()))
 }
@@ -271,6 +274,7 @@ async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Dr
         hash: document_hash.clone(),
         made_at_seconds: world.now_millis() / 1_000,
         routes: selection.goes.len(),
+        links: selection.goes.iter().map(|one| one.link_id.clone()).collect(),
         changes: lines.into_iter().take(CHANGES_MAX).collect(),
     };
     // A run that died after this has left the number behind: it is written over.
@@ -284,6 +288,7 @@ async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Dr
     lease.value.revision = number;
     lease.value.deployment_id = deployment_id;
     lease.value.hash = document_hash;
+    lease.value.links = revision.links.clone();
     lease.value.resources = resources_of(reading, &selection.goes);
     lease.value.settings = settings(&door.base_definition);
     if door.mode == Mode::Merge {

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 use serde_json::{Map, Value, json};
-use shared::aws::{GatewayResponse, ResourceMethod, RestApi, RestApis, VpcLink};
+use shared::aws::{GatewayResponse, ResourceMethod, RestApi, RestApis, VpcLink, VpcLinks};
 use shared::error::Error;
 use shared::front_door::claims::Claims;
+use shared::front_door::links::Link as OwnLink;
 use shared::front_door::records::{FrontDoor, Onboarded, Publication, Route, Status, Waiting};
 use shared::front_door::{FrontDoorSpec, Mode, Name};
 use shared::lease::Leased;
@@ -81,7 +82,7 @@ pub async fn reading<W: World>(
     routes: &[Record<Route>],
     foreign: Foreign,
 ) -> Result<Reading, Error> {
-    let links = links(world.apis().vpc_links().await?);
+    let links = links(world.apis().vpc_links().await?, held(world).await?);
     let tenants = Registry::new(world.table()).list::<Onboarded>(registry::tenant_key("")).await?;
     let tenants = tenants.into_iter().map(|record| record.value).filter(|tenant| !tenant.deleted);
     Ok(Reading {
@@ -167,11 +168,23 @@ pub async fn present<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Presen
     Ok(resources.collect())
 }
 
-/// Names need not be unique: of several links of one name, one that is available, and of those always the same.
-fn links(mut links: Vec<VpcLink>) -> BTreeMap<Name, Link> {
+/// The names that Foregate's own links have, and where each leads; none while the first is being made.
+pub async fn held<W: World>(world: &W) -> Result<BTreeMap<Name, Option<String>>, Error> {
+    let records = Registry::new(world.table()).list::<Leased<Option<OwnLink>>>(registry::link_key("")).await?;
+    let links = records.into_iter().filter_map(|record| record.value.value).filter(|link| !link.deleted);
+    Ok(links.map(|link| (link.name, link.current.map(|held| held.id))).collect())
+}
+
+/// A name of Foregate's own leads where the registry says. Of the others, names need not be unique: of several links of one name, one that is available, and of those always the same.
+fn links(mut links: Vec<VpcLink>, held: BTreeMap<Name, Option<String>>) -> BTreeMap<Name, Link> {
     links.sort_by_key(|link| (link.status != "AVAILABLE", link.id.clone()));
     let mut by_name = BTreeMap::new();
-    for VpcLink { id, name, status } in links {
+    let status_of = |id: &String| links.iter().find(|link| link.id == *id).map_or("DELETED", |link| &link.status);
+    for (name, id) in held {
+        let status = id.as_ref().map_or("PENDING", status_of).to_owned();
+        by_name.insert(name, Link { id: id.unwrap_or_default(), status });
+    }
+    for VpcLink { id, name, status, .. } in links {
         if let Ok(name) = name.parse() {
             by_name.entry(name).or_insert(Link { id, status });
         }

@@ -1,12 +1,12 @@
 //! Everything outside: the AWS that `publisher` needs, the clock, and the way to CloudFormation.
 
-use shared::aws::{Bus, RestApis, Table};
+use shared::aws::{Bus, RestApis, Table, VpcLinks};
 use shared::custom_resource::Responder;
 
 /// The AWS calls that `publisher` makes, and the time.
 pub trait World: Send + Sync + 'static {
     /// The front doors' own REST APIs.
-    type Apis: RestApis;
+    type Apis: RestApis + VpcLinks;
     /// The registry's table.
     type Table: Table;
     /// Foregate's event bus.
@@ -42,7 +42,7 @@ pub struct Parts<Apis, Table, Bus> {
     pub region: String,
 }
 
-impl<A: RestApis + 'static, T: Table + 'static, B: Bus + 'static> World for Parts<A, T, B> {
+impl<A: RestApis + VpcLinks + 'static, T: Table + 'static, B: Bus + 'static> World for Parts<A, T, B> {
     type Apis = A;
     type Table = T;
     type Bus = B;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::sdk::{failed, too_many_pages};
 use super::{
     Answer, AwsError, Cause, GatewayResponse, ImportMode, MemberApis, Resource, ResourceMethod, RestApi, RestApis,
-    Stage, VpcLink,
+    Stage, VpcLink, VpcLinks,
 };
 use crate::types::{AccountId, Region, RestApiId, StageName};
 
@@ -189,7 +189,9 @@ impl RestApis for FrontDoorApis {
         let made = call.rest_api_id(id.as_str()).stage(stage.as_str()).send().await;
         made.map(|_| ()).map_err(|e| failed("CreateBasePathMapping", base_path, e))
     }
+}
 
+impl VpcLinks for FrontDoorApis {
     async fn vpc_links(&self) -> Answer<Vec<VpcLink>> {
         let mut pages = self.client.get_vpc_links().limit(PAGE).into_paginator().send();
         let mut links = Vec::new();
@@ -202,9 +204,23 @@ impl RestApis for FrontDoorApis {
                 status: link.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
                 id: link.id.unwrap_or_default(),
                 name: link.name.unwrap_or_default(),
+                message: link.status_message.unwrap_or_default(),
+                target: link.target_arns.unwrap_or_default().into_iter().next().unwrap_or_default(),
+                tags: link.tags.unwrap_or_default().into_iter().collect(),
             }));
         }
         Err(too_many_pages("GetVpcLinks", "the account", PAGES_MAX))
+    }
+
+    async fn create_link(&self, name: &str, target: &str, (key, value): (&str, &str)) -> Answer<String> {
+        let call = self.client.create_vpc_link().name(name).target_arns(target).tags(key, value);
+        let answer = call.send().await.map_err(|e| failed("CreateVpcLink", name, e))?;
+        answer.id.ok_or_else(|| unreadable("CreateVpcLink", name, "it has no id".into()))
+    }
+
+    async fn delete_link(&self, id: &str) -> Answer<()> {
+        let call = self.client.delete_vpc_link().vpc_link_id(id);
+        found(call.send().await.map_err(|e| failed("DeleteVpcLink", id, e))).map(drop)
     }
 }
 

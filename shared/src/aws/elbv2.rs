@@ -1,13 +1,17 @@
 //! Elastic Load Balancing, behind [`TargetGroups`] and [`LoadBalancers`].
 
 use aws_config::SdkConfig;
+use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::DescribeLoadBalancersOutput;
 use aws_sdk_elasticloadbalancingv2::types::{
-    LoadBalancer as SdkLoadBalancer, TargetDescription, TargetGroup as SdkTargetGroup, TargetGroupIpAddressTypeEnum,
-    TargetHealthDescription, TargetHealthStateEnum, TargetTypeEnum,
+    LoadBalancer as SdkLoadBalancer, LoadBalancerTypeEnum, TargetDescription, TargetGroup as SdkTargetGroup,
+    TargetGroupIpAddressTypeEnum, TargetHealthDescription, TargetHealthStateEnum, TargetTypeEnum,
 };
 
-use super::sdk::failed;
-use super::{Answer, Cause, LoadBalancer, LoadBalancers, Target, TargetGroup, TargetGroups, TargetType};
+use super::sdk::{failed, too_many_pages};
+use super::{
+    Answer, BalancerSearch, Cause, LoadBalancer, LoadBalancers, NetworkLoadBalancer, Target, TargetGroup, TargetGroups,
+    TargetType,
+};
 use crate::types::{Health, LoadBalancerArn, Port, TargetGroupArn, TargetId, Zone};
 
 /// Elastic Load Balancing in the function's account and region.
@@ -72,6 +76,80 @@ impl LoadBalancers for Elbv2 {
             Err(error) => Err(error),
         }
     }
+}
+
+/// DescribeLoadBalancers' largest page.
+const PAGE: i32 = 400;
+const PAGES_MAX: usize = 50;
+/// Load balancers per DescribeTags, Elastic Load Balancing's maximum.
+const TAGGED_MAX: usize = 20;
+
+impl BalancerSearch for Elbv2 {
+    async fn by_arn(&self, arn: &LoadBalancerArn) -> Answer<Vec<NetworkLoadBalancer>> {
+        let call = self.client.describe_load_balancers().load_balancer_arns(arn.as_str());
+        one_or_none(call.send().await.map_err(|e| failed("DescribeLoadBalancers", arn.as_str(), e)))
+    }
+
+    async fn by_name(&self, name: &str) -> Answer<Vec<NetworkLoadBalancer>> {
+        let call = self.client.describe_load_balancers().names(name);
+        one_or_none(call.send().await.map_err(|e| failed("DescribeLoadBalancers", name, e)))
+    }
+
+    async fn tagged(&self) -> Answer<Vec<NetworkLoadBalancer>> {
+        let mut pages = self.client.describe_load_balancers().page_size(PAGE).into_paginator().send();
+        let (mut found, mut done) = (Vec::new(), false);
+        for _ in 0..PAGES_MAX {
+            let Some(page) = pages.next().await else {
+                done = true;
+                break;
+            };
+            let page = page.map_err(|e| failed("DescribeLoadBalancers", "the account", e))?;
+            found.extend(page.load_balancers().iter().filter_map(read_network));
+        }
+        if !done {
+            return Err(too_many_pages("DescribeLoadBalancers", "the account", PAGES_MAX));
+        }
+        for some in found.chunks_mut(TAGGED_MAX) {
+            let arns: Vec<String> = some.iter().map(|one| one.arn.clone()).collect();
+            let call = self.client.describe_tags().set_resource_arns(Some(arns));
+            let answer = match call.send().await.map_err(|e| failed("DescribeTags", "load balancers", e)) {
+                Ok(answer) => answer,
+                // One of them has gone meanwhile; the next look has the others.
+                Err(error) if error.cause == Cause::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            for described in answer.tag_descriptions() {
+                let tags = described.tags().iter();
+                let tags =
+                    tags.filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned())));
+                if let Some(one) = some.iter_mut().find(|one| Some(one.arn.as_str()) == described.resource_arn()) {
+                    one.tags = tags.collect();
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn one_or_none(answer: Answer<DescribeLoadBalancersOutput>) -> Answer<Vec<NetworkLoadBalancer>> {
+    match answer {
+        Ok(answer) => Ok(answer.load_balancers().iter().filter_map(read_network).collect()),
+        Err(error) if error.cause == Cause::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn read_network(found: &SdkLoadBalancer) -> Option<NetworkLoadBalancer> {
+    if found.r#type() != Some(&LoadBalancerTypeEnum::Network) {
+        return None;
+    }
+    Some(NetworkLoadBalancer {
+        arn: found.load_balancer_arn()?.to_owned(),
+        dns_name: found.dns_name().unwrap_or_default().to_owned(),
+        state: found.state().and_then(|state| state.code()).map_or("", |code| code.as_str()).to_owned(),
+        made_at_seconds: found.created_time().map_or(0, |time| time.secs()),
+        tags: Default::default(),
+    })
 }
 
 fn read_balancer(found: &SdkLoadBalancer) -> LoadBalancer {

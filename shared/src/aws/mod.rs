@@ -481,6 +481,51 @@ pub struct VpcLink {
     pub name: String,
     /// `AVAILABLE`, `PENDING`, `DELETING` or `FAILED`.
     pub status: String,
+    /// What API Gateway says about that.
+    pub message: String,
+    /// The ARN of the load balancer that it leads to.
+    pub target: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The calls of API Gateway on VPC links.
+pub trait VpcLinks: Send + Sync {
+    /// GetVpcLinks, every page.
+    fn vpc_links(&self) -> impl Future<Output = Answer<Vec<VpcLink>>> + Send;
+
+    /// CreateVpcLink, with one tag: one in 15 seconds, per account. The link's id; it is PENDING for minutes.
+    fn create_link(&self, name: &str, target: &str, tag: (&str, &str)) -> impl Future<Output = Answer<String>> + Send;
+
+    /// DeleteVpcLink: one in 30 seconds, per account. One that is gone is no error, one that an API uses is.
+    fn delete_link(&self, id: &str) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// A Network Load Balancer, from DescribeLoadBalancers and DescribeTags.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetworkLoadBalancer {
+    /// Its ARN.
+    pub arn: String,
+    /// Its DNS name.
+    pub dns_name: String,
+    /// `provisioning`, `active`, `active_impaired` or `failed`.
+    pub state: String,
+    /// When it was made, in seconds since the epoch.
+    pub made_at_seconds: i64,
+    /// Its tags, where they were asked for.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The calls of Elastic Load Balancing that find Network Load Balancers.
+pub trait BalancerSearch: Send + Sync {
+    /// DescribeLoadBalancers for one ARN: one or none.
+    fn by_arn(&self, arn: &LoadBalancerArn) -> impl Future<Output = Answer<Vec<NetworkLoadBalancer>>> + Send;
+
+    /// DescribeLoadBalancers for one name: one or none.
+    fn by_name(&self, name: &str) -> impl Future<Output = Answer<Vec<NetworkLoadBalancer>>> + Send;
+
+    /// DescribeLoadBalancers, every page, and DescribeTags, twenty to a call: all of the account and region.
+    fn tagged(&self) -> impl Future<Output = Answer<Vec<NetworkLoadBalancer>>> + Send;
 }
 
 /// The calls of API Gateway on the front door's own REST API.
@@ -544,9 +589,6 @@ pub trait RestApis: Send + Sync {
         id: &RestApiId,
         stage: &StageName,
     ) -> impl Future<Output = Answer<()>> + Send;
-
-    /// GetVpcLinks, every page.
-    fn vpc_links(&self) -> impl Future<Output = Answer<Vec<VpcLink>>> + Send;
 }
 
 /// The calls of Lambda and EventBridge that let another account in, and shut it out.

@@ -13,8 +13,8 @@ use ipnet::Ipv4Net;
 
 use super::{
     Answer, AwsError, Bus, Cause, InboundRule, Instance, Interface, Item, ItemKey, ItemQuery, LifecycleAction,
-    LoadBalancer, Message, Network, OwnEvent, Queue, Table, Target, TargetGroup, TargetGroups, TargetType, VpcEndpoint,
-    VpcLink,
+    LoadBalancer, Message, Network, NetworkLoadBalancer, OwnEvent, Queue, Table, Target, TargetGroup, TargetGroups,
+    TargetType, VpcEndpoint, VpcLink,
 };
 use crate::types::{
     Health, HostName, InstanceId, InterfaceId, LoadBalancerArn, Port, RestApiId, SecurityGroupId, TargetGroupArn,
@@ -92,6 +92,8 @@ pub struct State {
     pub mappings: BTreeMap<String, (String, String)>,
     /// The VPC links.
     pub vpc_links: Vec<VpcLink>,
+    /// Network Load Balancers, as links find them.
+    pub network_load_balancers: Vec<NetworkLoadBalancer>,
     /// The registry's table.
     pub items: BTreeMap<ItemKey, Item>,
     /// What was sent to the queue.

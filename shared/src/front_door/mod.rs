@@ -7,6 +7,7 @@
 pub mod claims;
 mod cors;
 mod door;
+pub mod links;
 mod methods;
 mod path;
 pub mod records;

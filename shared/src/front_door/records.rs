@@ -200,6 +200,9 @@ pub struct Publication {
     /// Of a shard, its REST API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard_api: Option<RestApiId>,
+    /// The ids of the VPC links that the live revision's routes take.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub links: BTreeSet<String>,
     /// The hash of the edits by hand that were last told of.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub drift: String,
@@ -220,6 +223,9 @@ pub struct Revision {
     pub made_at_seconds: u64,
     /// How many routes it has.
     pub routes: usize,
+    /// The ids of the VPC links that they take.
+    #[serde(default)]
+    pub links: BTreeSet<String>,
     /// What changed against the one before, a line each.
     pub changes: Vec<String>,
 }

@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::{Model, State};
 use crate::aws::{
-    Answer, Cause, GatewayResponse, ImportMode, MemberApis, Resource, ResourceMethod, RestApi, RestApis, Stage, VpcLink,
+    Answer, BalancerSearch, Cause, GatewayResponse, ImportMode, MemberApis, NetworkLoadBalancer, Resource,
+    ResourceMethod, RestApi, RestApis, Stage, VpcLink, VpcLinks,
 };
-use crate::types::{AccountId, Region, RestApiId, StageName};
+use crate::types::{AccountId, LoadBalancerArn, Region, RestApiId, StageName};
 
 /// A REST API.
 #[derive(Clone, Debug, Default)]
@@ -251,9 +252,61 @@ impl RestApis for Model {
             Some(_) => Err(State::failure("CreateBasePathMapping", Cause::Conflict, "ConflictException")),
         })
     }
+}
 
+impl VpcLinks for Model {
     fn vpc_links(&self) -> impl Future<Output = Answer<Vec<VpcLink>>> + Send {
         self.call("GetVpcLinks", |state| Ok(state.vpc_links.clone()))
+    }
+
+    fn create_link(
+        &self,
+        name: &str,
+        target: &str,
+        (key, value): (&str, &str),
+    ) -> impl Future<Output = Answer<String>> + Send {
+        let (name, target) = (name.to_owned(), target.to_owned());
+        let tags = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        self.call("CreateVpcLink", move |state| {
+            let id = state.next_id("link");
+            let link = VpcLink { id: id.clone(), name, status: "PENDING".into(), message: String::new(), target, tags };
+            state.vpc_links.push(link);
+            Ok(id)
+        })
+    }
+
+    fn delete_link(&self, id: &str) -> impl Future<Output = Answer<()>> + Send {
+        let id = id.to_owned();
+        self.call("DeleteVpcLink", move |state| {
+            // "Cannot delete vpc link referenced in …": what a stage shows is in use.
+            let shown = state.apis.values().flat_map(|api| api.stages.keys().filter_map(|stage| api.shown(stage)));
+            if shown.into_iter().any(|document| document.to_string().contains(&format!("\"{id}\""))) {
+                return Err(State::failure("DeleteVpcLink", Cause::Refused, "BadRequestException"));
+            }
+            if let Some(link) = state.vpc_links.iter_mut().find(|link| link.id == id) {
+                link.status = "DELETING".into();
+            }
+            Ok(())
+        })
+    }
+}
+
+impl BalancerSearch for Model {
+    fn by_arn(&self, arn: &LoadBalancerArn) -> impl Future<Output = Answer<Vec<NetworkLoadBalancer>>> + Send {
+        self.call("DescribeLoadBalancers", |state| {
+            Ok(state.network_load_balancers.iter().filter(|one| one.arn == arn.as_str()).cloned().collect())
+        })
+    }
+
+    fn by_name(&self, name: &str) -> impl Future<Output = Answer<Vec<NetworkLoadBalancer>>> + Send {
+        let part = format!(":loadbalancer/net/{name}/");
+        self.call("DescribeLoadBalancers", move |state| {
+            Ok(state.network_load_balancers.iter().filter(|one| one.arn.contains(&part)).cloned().collect())
+        })
+    }
+
+    fn tagged(&self) -> impl Future<Output = Answer<Vec<NetworkLoadBalancer>>> + Send {
+        self.call("DescribeLoadBalancers", |state| Ok(state.network_load_balancers.clone()))
     }
 }
 

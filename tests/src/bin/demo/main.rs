@@ -29,6 +29,12 @@ async fn main() -> ExitCode {
 async fn play() -> Result<()> {
     let began = Instant::now();
     let cloud = Cloud::connect().await?;
+    if let Some(scenario) = std::env::args().nth(1) {
+        headline(&format!("examples/{scenario}"));
+        tests::scenarios::play(&cloud, &scenario).await?.iter().for_each(|line| println!("{line}"));
+        println!("\nEverything was as expected, after {:.0} s.", began.elapsed().as_secs_f64());
+        return Ok(());
+    }
     endpoint::play(&cloud).await?;
     nodes::play(&cloud).await?;
     rules::play(&cloud).await?;

@@ -1,0 +1,69 @@
+//! One front door for private APIs of several accounts: `examples/cross-account`.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+
+use super::{rest_api, shown};
+use crate::example::Example;
+use crate::{Cloud, Scene};
+
+/// The local cloud carries no stack's request from one account to another, so that the cats' stack is the central account's.
+const CATS: &str = "123456789012";
+const DOGS: &str = "222233334444";
+
+pub(super) async fn play(cloud: &Cloud) -> Result<Vec<String>> {
+    let scene = Scene::build(cloud, "pets").await?;
+    let api = rest_api(cloud, "public-pets").await?;
+    let balancer = scene.balancer_of(&scene.group).await?;
+    let platform = Example::load("cross-account/platform.yaml")?
+        .with("CatsAccountId", CATS)
+        .with("DogsAccountId", DOGS)
+        .with("ExecuteApiEndpoint", scene.endpoint.clone())
+        .with("TargetGroup", scene.group.clone())
+        .with("LoadBalancer", balancer)
+        .with("PublicPets", api.clone());
+    let stack = platform.deploy(cloud, "front-door").await?;
+    let mut lines = vec![format!("target group: {}", scene.registered(&scene.group).await?.join(" "))];
+    let addresses = scene.interfaces(&scene.endpoint).await?;
+    ensure!(lines[0].split(' ').skip(2).count() == addresses.len(), "{lines:?} and {addresses:?}");
+
+    let cats_api = cloud.foreign_api(CATS, "PRIVATE").await?;
+    let cats = Example::load("cross-account/team-cats.yaml")?
+        .with("RoutesServiceToken", stack.output("CatsRoutesServiceToken").context("no token")?)
+        .with("VpcEndpointId", scene.endpoint.clone())
+        .with("CentralAccountId", CATS)
+        .with("PrivateCats", cats_api.clone())
+        .with("CatsStage", "prd");
+    let stack = cats.deploy(cloud, "cats").await?;
+    ensure!(stack.output("CatsUrl").is_some_and(|url| url.ends_with(".amazonaws.com/live/cats")), "{stack:?}");
+
+    let dogs_api = cloud.foreign_api(DOGS, "PRIVATE").await?;
+    let dogs =
+        Example::load("cross-account/team-dogs.yaml")?.with("PrivateDogs", dogs_api.clone()).with("DogsStage", "prd");
+    let dogs = dogs.with("RoutesServiceToken", "(the alias that is invoked)");
+    let apply = async |name: &str, path: &str| {
+        let mut spec = dogs.properties("DogsRoute")?;
+        spec.as_object_mut().context("no route")?.remove("ServiceToken");
+        spec["Path"] = json!(path);
+        let payload = json!({"command": "apply", "name": name, "spec": spec});
+        cloud.ask("routes", Some(&format!("account-{DOGS}")), payload).await
+    };
+    apply("dogs", "/dogs").await??;
+    let refused = apply("owners", "/owners").await?.err().context("the dogs were given the cats' owners")?;
+    lines.push(format!("the dogs ask for /owners: {refused}"));
+    let routes = shown(cloud, &api, "live").await?;
+    let to = |api: &str, path: &str| {
+        format!("GET {path} [open] -> https://{api}.execute-api.eu-west-1.amazonaws.com/prd{path} through private-apis")
+    };
+    ensure!(routes == [to(&cats_api, "/cats"), to(&dogs_api, "/dogs"), to(&cats_api, "/owners")], "{routes:#?}");
+    lines.extend(routes);
+
+    // The teams go first, then the platform, and nothing is left.
+    cloud.ask("routes", Some(&format!("account-{DOGS}")), json!({"command": "delete", "name": "dogs"})).await??;
+    cloud.remove("cats").await?;
+    cloud.remove("front-door").await?;
+    let links = cloud.api_gateway.get_vpc_links().limit(500).send().await?;
+    ensure!(!links.items().iter().any(|link| link.name() == Some("private-apis")), "the VPC link is still there");
+    lines.push(format!("removed: {}", shown(cloud, &api, "live").await?.join(", ")));
+    Ok(lines)
+}

@@ -1,0 +1,272 @@
+//! Links and the publisher together on the model of AWS: a load balancer is replaced under a live route, and whoever is at
+//! work dies at any of its calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use publisher::cycle::{self, Depth};
+use publisher::part::Part;
+use routes::authorise::Grant;
+use routes::intake::{self, Asked};
+use serde_json::{Value, json};
+use shared::aws::model::apis::Api;
+use shared::aws::model::{Fault, Model};
+use shared::aws::{Cause, NetworkLoadBalancer};
+use shared::custom_resource::{AllowedHosts, Responder};
+use shared::entry::{Invocation, now_millis};
+use shared::error::ErrorType;
+use shared::front_door::records::FrontDoor;
+use shared::front_door::{FrontDoorSpec, RouteSpec};
+use shared::identity::Caller;
+use shared::origin::{Origin, Requests, Stamp};
+use shared::registry::{self, Record, Registry};
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+const CENTRAL: &str = "123456789012";
+const API: &str = "f1e2d3c4b5";
+/// Longer than any lease, and than anything that an invocation waits for.
+const DEAD: Duration = Duration::from_secs(1_000);
+
+struct World {
+    model: Model,
+    links: Arc<links::world::Parts<Model, Model, Model, Model, Model>>,
+    publisher: publisher::world::Parts<Model, Model, Model>,
+    routes: routes::world::Parts<Model, Model, Model>,
+    door: FrontDoorSpec,
+    clock: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// Time stands still until everybody waits for it.
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+fn balancer(id: &str, made_at_seconds: i64) -> NetworkLoadBalancer {
+    NetworkLoadBalancer {
+        arn: format!("arn:aws:elasticloadbalancing:eu-west-1:{CENTRAL}:loadbalancer/net/k8s/{id}"),
+        dns_name: format!("{id}.elb.eu-west-1.amazonaws.com"),
+        state: "active".into(),
+        made_at_seconds,
+        tags: BTreeMap::from([
+            ("service.k8s.aws/stack".to_owned(), "shop/web".to_owned()),
+            ("elbv2.k8s.aws/cluster".to_owned(), "prod".to_owned()),
+        ]),
+    }
+}
+
+impl World {
+    async fn build() -> Self {
+        let model = Model::new();
+        model.state().apis.insert(API.parse().unwrap(), Api::default());
+        let (base, began) = (now_millis(), Instant::now());
+        let clock: Arc<dyn Fn() -> u64 + Send + Sync> =
+            Arc::new(move || base + u64::try_from(began.elapsed().as_millis()).unwrap());
+        let (millis, seconds, more) = (clock.clone(), clock.clone(), clock.clone());
+        let links = links::world::Parts {
+            apis: model.clone(),
+            elb: model.clone(),
+            table: model.clone(),
+            queue: model.clone(),
+            bus: model.clone(),
+            responder: Responder::new(AllowedHosts::default()),
+            clock: Box::new(move || more() / 1_000),
+            prefix: "foregate".into(),
+        };
+        let publisher = publisher::world::Parts {
+            apis: model.clone(),
+            table: model.clone(),
+            bus: model.clone(),
+            responder: Responder::new(AllowedHosts::default()),
+            clock: Box::new(move || millis()),
+            region: "eu-west-1".into(),
+        };
+        let routes = routes::world::Parts {
+            apis: model.clone(),
+            table: model.clone(),
+            bus: model.clone(),
+            clock: Box::new(move || seconds() / 1_000),
+            region: "eu-west-1".into(),
+        };
+        let door = FrontDoorSpec::parse(json!({"RestApiId": API, "StageName": "live"})).unwrap();
+        let record = FrontDoor {
+            origin: Origin::Command { name: "default".into() },
+            spec: door.clone(),
+            requests: Requests::default(),
+            deleted: false,
+        };
+        Registry::new(&model).put(&mut Record::new(registry::front_door_key("default"), record)).await.unwrap();
+        Self { model, links: Arc::new(links), publisher, routes, door, clock }
+    }
+
+    fn invocation(&self) -> Invocation {
+        Invocation {
+            request_id: format!("invocation-{}", self.model.state().calls_made()),
+            caller: Caller::Operator(CENTRAL.parse().unwrap()),
+            deadline_millis: (self.clock)() + 120_000,
+        }
+    }
+
+    async fn command(&self, payload: Value) -> Option<Result<Value, shared::error::Error>> {
+        let run = links::handle(self.links.clone(), payload, self.invocation());
+        tokio::time::timeout(DEAD, run).await.ok()
+    }
+
+    async fn publish(&self) {
+        let (invocation, part) = (self.invocation(), Part::own(&self.door));
+        let run = cycle::publish(&self.publisher, &invocation, &part, Depth::Pending);
+        let _ = tokio::time::timeout(DEAD, run).await;
+    }
+
+    /// API Gateway gets on with what it was asked for.
+    fn minutes_pass(&self) {
+        let mut state = self.model.state();
+        state.vpc_links.retain(|link| link.status != "DELETING");
+        state.vpc_links.iter_mut().for_each(|link| link.status = "AVAILABLE".into());
+    }
+
+    /// Everybody is woken, again and again, until nothing is on its way.
+    async fn settle(&self) {
+        for _ in 0..6 {
+            let _ = self.command(json!({"command": "sync"})).await;
+            self.publish().await;
+            self.minutes_pass();
+        }
+    }
+
+    fn links(&self) -> BTreeSet<(String, String)> {
+        self.model.state().vpc_links.iter().map(|link| (link.id.clone(), link.target.clone())).collect()
+    }
+
+    /// The load balancer that the live route's requests end at.
+    fn target(&self) -> Option<String> {
+        let state = self.model.state();
+        let document = state.apis[&API.parse().unwrap()].shown(&"live".parse().unwrap())?.clone();
+        let id = document["paths"]["/shop/{proxy+}"]["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]
+            ["connectionId"]
+            .as_str()?
+            .to_owned();
+        Some(state.vpc_links.iter().find(|link| link.id == id).map_or("nowhere".into(), |link| link.target.clone()))
+    }
+
+    /// A Service's load balancer, its link and a live route through it.
+    async fn live() -> Self {
+        let world = Self::build().await;
+        world.model.state().network_load_balancers.push(balancer("old", 1));
+        let service = json!({"ClusterName": "prod", "Namespace": "shop", "Name": "web"});
+        let spec = json!({"LoadBalancer": {"KubernetesService": service}});
+        world.command(json!({"command": "apply", "name": "gate", "spec": spec})).await.unwrap().unwrap();
+        let asked = Asked {
+            owner: CENTRAL.parse().unwrap(),
+            origin: Origin::Command { name: "shop".into() },
+            stamp: Stamp { fingerprint: "1".into(), signed_at_seconds: None },
+            request: None,
+        };
+        let backend = json!({"Http": {"Link": "gate", "Url": "http://web.example.com/{proxy}"}});
+        let spec = json!({"Path": "/shop/{proxy+}", "Auth": "NONE", "Backend": backend});
+        let grant = Grant { door: world.door.clone(), tenant: None };
+        intake::register(&world.routes, &asked, RouteSpec::parse(spec).unwrap(), &grant).await.unwrap();
+        world.settle().await;
+        assert_eq!(world.target(), Some(balancer("old", 1).arn));
+        world
+    }
+
+    /// The Service is made anew: its controller makes another load balancer, and the old one goes.
+    fn recreate_service(&self) {
+        self.model.state().network_load_balancers = vec![balancer("new", 2)];
+    }
+}
+
+#[test]
+fn a_route_follows_a_service_that_is_made_anew_and_is_never_led_nowhere() {
+    let count = runtime().block_on(async {
+        let world = World::live().await;
+        let before = world.model.state().calls_made();
+        world.recreate_service();
+        world.settle().await;
+        assert_eq!(world.target(), Some(balancer("new", 2).arn));
+        assert_eq!(world.links().len(), 1, "the old link is gone");
+        let told = world.model.state().events.iter().filter(|event| event.detail_type == "Link Changed").count();
+        assert!(told >= 3, "{told}");
+        usize::try_from(world.model.state().calls_made() - before).unwrap()
+    });
+    for fault in [Fault::Dies, Fault::DiesAfter, Fault::AnswerLost, Fault::Fails(Cause::Throttled)] {
+        for call in 0..count {
+            runtime().block_on(async {
+                let world = World::live().await;
+                world.recreate_service();
+                world.model.state().faults = std::iter::repeat_n(None, call).chain([Some(fault)]).collect();
+                for _ in 0..4 {
+                    let _ = world.command(json!({"command": "sync"})).await;
+                    assert_ne!(world.target().as_deref(), Some("nowhere"), "{fault:?} at {call}");
+                    world.publish().await;
+                    assert_ne!(world.target().as_deref(), Some("nowhere"), "{fault:?} at {call}");
+                    world.minutes_pass();
+                }
+                world.model.state().faults.clear();
+                tokio::time::sleep(DEAD).await;
+                world.settle().await;
+                assert_eq!(world.target(), Some(balancer("new", 2).arn), "{fault:?} at {call}");
+                let targets: Vec<String> = world.links().into_iter().map(|(_, target)| target).collect();
+                assert_eq!(targets, [balancer("new", 2).arn], "{fault:?} at {call}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_link_in_use_is_not_deleted_and_one_that_is_not_goes() {
+    runtime().block_on(async {
+        let world = World::live().await;
+        let delete = json!({"command": "delete", "name": "gate"});
+        let refused = world.command(delete.clone()).await.unwrap().unwrap_err();
+        assert_eq!(refused.error_type, ErrorType::Blocked);
+        assert!(refused.message.contains("/shop/{proxy+} of account 123456789012"), "{refused}");
+        let asked = Asked {
+            owner: CENTRAL.parse().unwrap(),
+            origin: Origin::Command { name: "shop".into() },
+            stamp: Stamp { fingerprint: "2".into(), signed_at_seconds: None },
+            request: None,
+        };
+        for route in intake::list(&world.routes, "route-").await.unwrap() {
+            intake::withdraw(&world.routes, &asked, &route.id).await.unwrap();
+        }
+        // The route is still live: the link waits for the publisher.
+        let answer = world.command(delete).await.unwrap().unwrap();
+        assert_eq!(answer["status"], "DELETING");
+        assert!(
+            answer["reason"].as_str().unwrap().contains("the front door default does not use it any more"),
+            "{answer}"
+        );
+        assert_eq!(world.links().len(), 1);
+        world.settle().await;
+        assert!(world.links().is_empty());
+        let gone = world.command(json!({"command": "get", "name": "gate"})).await.unwrap().unwrap_err();
+        assert_eq!(gone.error_type, ErrorType::NotFound);
+    });
+}
+
+#[test]
+fn an_account_without_room_for_another_link_says_so() {
+    runtime().block_on(async {
+        let world = World::build().await;
+        world.model.state().network_load_balancers.push(balancer("old", 1));
+        world.model.state().failing.insert("CreateVpcLink", (1, Cause::LimitExceeded));
+        let spec = json!({"LoadBalancer": {"LoadBalancerName": "k8s"}});
+        let apply = json!({"command": "apply", "name": "gate", "spec": spec});
+        let answer = world.command(apply.clone()).await.unwrap().unwrap();
+        assert_eq!(answer["status"], "FAILED");
+        assert!(answer["reason"].as_str().unwrap().contains("20 per account and region by default"), "{answer}");
+        // Asked for anew, it is tried anew; and two names of one load balancer share a link.
+        assert_eq!(world.command(apply).await.unwrap().unwrap()["status"], "PENDING");
+        world.settle().await;
+        let other = json!({"command": "apply", "name": "other", "spec": spec});
+        let answer = world.command(other).await.unwrap().unwrap();
+        assert_eq!(answer["status"], "AVAILABLE");
+        assert_eq!(world.links().len(), 1);
+        world.command(json!({"command": "delete", "name": "gate"})).await.unwrap().unwrap();
+        world.settle().await;
+        assert_eq!(world.links().len(), 1, "the other name still needs it");
+    });
+}
