@@ -280,8 +280,8 @@ def patch_base_path_mappings():
 
 # ---- links -----------------------------------------------------------------------------------------------------------
 
-# How long a link that is made is PENDING, and one that is deleted DELETING; minutes, at AWS's.
-LINK_SECONDS = {"made": 0.0}
+# How long a link of a name is PENDING, and DELETING when it is deleted; minutes, at AWS's.
+LINK_SECONDS = {}
 
 
 def patch_links():
@@ -302,8 +302,8 @@ def patch_links():
 
     def create_vpc_link(self, name, description, target_arns, tags):
         link = create(self, name, description, target_arns, tags)
-        if LINK_SECONDS["made"]:
-            link.status, link.settles_at = "PENDING", time.monotonic() + LINK_SECONDS["made"]
+        if name in LINK_SECONDS:
+            link.status, link.settles_at = "PENDING", time.monotonic() + LINK_SECONDS[name]
         return link
 
     def delete_vpc_link(self, vpc_link_id):
@@ -320,7 +320,7 @@ def patch_links():
                                 f"Cannot delete vpc link. Vpc link '{vpc_link_id}', is referenced in {where} in format of "
                                 "[Method:Resource:Stage]."
                             )
-        link.status, link.settles_at = "DELETING", time.monotonic() + LINK_SECONDS["made"]
+        link.status, link.settles_at = "DELETING", time.monotonic() + LINK_SECONDS.get(link.name, 0.0)
 
     def get_vpc_link(self, vpc_link_id):
         settle(self)
@@ -337,8 +337,8 @@ def patch_links():
 
 
 def set_link_seconds(wish):
-    """{"Seconds"}: how long a link that is made or deleted from now on takes."""
-    LINK_SECONDS["made"] = float(wish["Seconds"])
+    """{"Name", "Seconds"}: how long a link of that name takes, to be made and to be deleted."""
+    LINK_SECONDS[wish["Name"]] = float(wish["Seconds"])
     return {}
 
 

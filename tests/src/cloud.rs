@@ -333,9 +333,9 @@ impl Cloud {
         Ok(answer["Throttled"].as_u64().unwrap_or_default())
     }
 
-    /// How long a VPC link that is made or deleted from now on takes.
-    pub async fn set_link_seconds(&self, seconds: u32) -> Result<()> {
-        self.wish("vpc-link-seconds", json!({"Seconds": seconds})).await.map(drop)
+    /// How long a VPC link of this name takes, to be made and to be deleted.
+    pub async fn set_link_seconds(&self, name: &str, seconds: u32) -> Result<()> {
+        self.wish("vpc-link-seconds", json!({"Name": name, "Seconds": seconds})).await.map(drop)
     }
 
     /// What the name server answers from now on: these A records, or a code such as `SERVFAIL`.

@@ -50,7 +50,7 @@ async fn to(cloud: &Cloud, arn: &str) -> Result<Vec<(String, String)>> {
 #[tokio::test]
 async fn a_stack_hears_of_its_link_when_that_is_available_and_when_it_is_gone() -> Result<()> {
     let cloud = Cloud::connect().await?;
-    cloud.set_link_seconds(3).await?;
+    cloud.set_link_seconds("link", 3).await?;
     let token = std::env::var("LINKS_SERVICE_TOKEN")?;
     let scene = Scene::build(&cloud, "link").await?;
     let (arn, dns_name) = balancer(&cloud, &scene, "link", &[]).await?;
@@ -96,7 +96,7 @@ async fn a_stack_hears_of_its_link_when_that_is_available_and_when_it_is_gone() 
 #[tokio::test]
 async fn a_route_follows_its_service_to_another_load_balancer_and_the_old_link_goes_after_that() -> Result<()> {
     let cloud = Cloud::connect().await?;
-    cloud.set_link_seconds(3).await?;
+    cloud.set_link_seconds("web", 3).await?;
     let scene = Scene::build(&cloud, "service").await?;
     let tags = [("elbv2.k8s.aws/cluster", "prod"), ("service.k8s.aws/stack", "shop/web")];
     let (old, _) = balancer(&cloud, &scene, "k8s-old", &tags).await?;

@@ -4,6 +4,11 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tests::{Cloud, Door, Scene};
 
+fn merged(mut value: Value, fields: Value) -> Value {
+    value.as_object_mut().into_iter().for_each(|value| value.extend(fields.as_object().cloned().unwrap_or_default()));
+    value
+}
+
 fn apply(name: &str, spec: Value) -> Value {
     json!({"command": "apply", "name": name, "spec": spec})
 }
@@ -221,11 +226,16 @@ async fn what_the_terraform_module_sends_makes_changes_and_removes_a_route_and_a
     cloud.until("the old path is off", 30, async || Ok(door.live().await? == ["get /terraform/b"])).await?;
     let refused = send("update", input("/other"), Some(input("/terraform/b"))).await?.unwrap_err();
     assert_eq!(refused.error_type, "Forbidden");
+    let renamed = json!({"name": "animals"});
+    let renamed = send("update", merged(input("/terraform/b"), renamed), Some(input("/terraform/b"))).await??;
+    assert_eq!((&renamed["status"], &renamed["name"]), (&json!("LIVE"), &json!("animals")));
+    let back = send("update", input("/terraform/b"), Some(merged(input("/terraform/b"), json!({"name": "animals"}))));
+    assert_eq!(back.await??["name"], "pets");
     let removed = send("delete", input("/terraform/b"), Some(input("/terraform/b"))).await??;
     assert_eq!(removed["status"], "DELETED");
     assert_eq!(door.live().await?, ["any-method /"]);
 
-    let scene = Scene::build(&cloud, "terraform").await?;
+    let scene = Scene::build(&cloud, "terraform-binding").await?;
     let mut binding = scene.spec();
     binding["name"] = json!("private-apis");
     binding["tf"] = json!({"action": "create", "prev_input": null});

@@ -1,6 +1,9 @@
 //! Whether the caller may have the route: the grants of its account, and whose the backend is. Nothing here writes.
 
-use shared::aws::MemberApis;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use shared::aws::{Cause, MemberApis};
 use shared::error::Error;
 use shared::front_door::records::{FrontDoor, Onboarded};
 use shared::front_door::{Auth, Backend, FrontDoorSpec, RouteSpec, Tenant};
@@ -17,6 +20,12 @@ pub struct Grant {
     /// The caller's tenant record; operators need none.
     pub tenant: Option<Tenant>,
 }
+
+/// A role takes seconds to be known everywhere after it was made, and a team may make it in the same stack as its first route:
+/// it is asked for again after 1, 2, 4 and 8 seconds.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency>
+const SPREAD: Duration = Duration::from_secs(1);
+const SPREADS_MAX: usize = 4;
 
 /// Refuses what the caller may not have.
 pub async fn authorise<W: World>(world: &W, caller: &Caller, spec: &RouteSpec) -> Result<Grant, Error> {
@@ -70,7 +79,9 @@ async fn own_backend<W: World>(
         Caller::Operator(_) => None,
         Caller::Tenant(account) => Some(account),
     };
-    let api = world.apis().rest_api(account, region.as_ref(), rest_api_id).await?;
+    let look = || world.apis().rest_api(account, region.as_ref(), rest_api_id);
+    let waits = ExponentialBuilder::default().with_min_delay(SPREAD).with_max_times(SPREADS_MAX);
+    let api = look.retry(waits).when(|error| account.is_some() && error.cause == Cause::Unavailable).await?;
     let whose = caller.account();
     let api = api.ok_or_else(|| {
         Error::forbidden(format!("Backend.PrivateApi.RestApiId: {rest_api_id} is not an API of account {whose}"))

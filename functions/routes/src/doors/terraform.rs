@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use shared::command::check_name;
 use shared::entry::Invocation;
 use shared::error::Error;
-use shared::front_door::RouteSpec;
 use shared::front_door::records::Status;
+use shared::front_door::{Name, RoutePath, RouteSpec};
 use shared::origin::Origin;
 use shared::trigger::{CommandItem, Terraform, TerraformAction};
 
@@ -25,6 +25,15 @@ pub async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: 
         return Ok(json!({"name": origin.name(), "id": null, "status": Status::Deleted.as_str(), "attributes": {}}));
     }
     let asked = asked_by(origin.clone());
+    // A new name for the same path: the path is the old name's until that is off.
+    if let Some(previous) = &terraform.previous
+        && origin_of(previous)? != origin
+        && place_of(previous) == place_of(&terraform.resource)
+    {
+        for route in withdraw_all(world, &asked_by(origin_of(previous)?), None).await? {
+            published(world, invocation, route).await?;
+        }
+    }
     let route = register(world, caller, &asked, terraform.resource.spec.unwrap_or_default()).await?;
     let route = published(world, invocation, route).await?;
     let answer = answer(world, &route).await?;
@@ -37,6 +46,12 @@ pub async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: 
         }
     }
     Ok(answer)
+}
+
+/// The front door and the path; of what can't be read, nothing.
+fn place_of(resource: &CommandItem) -> Option<(Name, RoutePath)> {
+    let spec = RouteSpec::parse(resource.spec.clone()?).ok()?;
+    Some((spec.front_door, spec.path.canonical()))
 }
 
 fn origin_of(resource: &CommandItem) -> Result<Origin, Error> {
