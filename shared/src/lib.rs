@@ -25,6 +25,7 @@ pub mod front_door;
 pub mod identity;
 pub mod lease;
 pub mod origin;
+pub mod policy;
 pub mod registry;
 pub mod telemetry;
 pub mod trigger;

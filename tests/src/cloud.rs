@@ -317,7 +317,16 @@ impl Cloud {
 
     /// A REST API of another account, `PRIVATE` or `REGIONAL`; its id.
     pub async fn foreign_api(&self, account: &str, endpoint_type: &str) -> Result<String> {
-        let body = json!({"name": account, "endpointConfiguration": {"types": [endpoint_type]}}).to_string();
+        self.foreign_api_with(account, endpoint_type, None).await
+    }
+
+    /// The same, with a resource policy.
+    pub async fn foreign_api_with(&self, account: &str, endpoint_type: &str, policy: Option<&Value>) -> Result<String> {
+        let mut body = json!({"name": account, "endpointConfiguration": {"types": [endpoint_type]}});
+        if let Some(policy) = policy {
+            body["policy"] = json!(policy.to_string());
+        }
+        let body = body.to_string();
         let credential = format!("AWS4-HMAC-SHA256 Credential=a/20260101/{}/apigateway/aws4_request", self.region);
         let call = self.http.post(format!("{}/restapis", self.moto_url)).body(body);
         // moto reads the account from there, and the region from what a signature would name.

@@ -300,6 +300,27 @@ fn an_edit_by_hand_is_told_of_once_and_in_overwrite_mode_repaired() {
 }
 
 #[test]
+fn what_is_published_is_what_is_asked_for_when_the_lease_was_had() {
+    runtime().block_on(async {
+        let world = World::build().await;
+        world.register(CENTRAL, "one", "/one", json!("GET")).await.unwrap();
+        // The publisher has read the front door, and waits; meanwhile that is changed.
+        let registry = Registry::new(&world.model);
+        let mut record: Record<FrontDoor> = registry.get(&registry::front_door_key("default")).await.unwrap().unwrap();
+        record.value.spec.allowed_cidrs = ["192.0.2.0/24".parse().unwrap()].into();
+        registry.put(&mut record).await.unwrap();
+        world.publish().await.unwrap().unwrap();
+        let shown = world.outcome().await.0.unwrap();
+        assert!(shown["x-amazon-apigateway-policy"].to_string().contains("192.0.2.0/24"), "{shown}");
+        record.value.deleted = true;
+        registry.put(&mut record).await.unwrap();
+        world.register(CENTRAL, "two", "/two", json!("GET")).await.unwrap();
+        world.publish().await.unwrap().unwrap();
+        assert_eq!(world.outcome().await.0.unwrap(), shown, "a front door that is gone is left as it is");
+    });
+}
+
+#[test]
 fn a_publisher_that_lost_its_lease_leaves_the_stage_alone() {
     runtime().block_on(async {
         let world = World::busy("Overwrite").await;
@@ -323,7 +344,7 @@ fn a_publisher_that_lost_its_lease_leaves_the_stage_alone() {
 const SHARDED: &str = "api.example.com";
 
 fn sharded() -> Value {
-    json!({"Shards": {"DomainName": SHARDED}})
+    json!({"Shards": {"DomainName": SHARDED}, "BaseDefinition": {"paths": {"/health": {"get": theirs()}}}})
 }
 
 #[test]
@@ -344,6 +365,11 @@ fn a_front_door_with_shards_takes_ten_thousand_routes() {
         assert!(invocations <= 2, "{invocations} invocations of five minutes each");
         assert_eq!(world.met(SHARDED), expected);
         assert_eq!(world.model.state().apis.len(), 41);
+
+        // Nothing is left to do, and nothing is done.
+        let before = world.model.state().calls.iter().filter(|call| **call == "GetStage").count();
+        world.wake().await;
+        assert_eq!(world.model.state().calls.iter().filter(|call| **call == "GetStage").count(), before);
 
         // One more route is one more deployment of its own shard, and nothing of the others.
         let deployments = |world: &World| world.model.state().apis.values().map(|api| api.deployments.len()).sum::<usize>();

@@ -57,7 +57,7 @@ pub async fn publish<W: World>(
     if depth == Depth::Forward {
         lease.value.rolled_back_by = None;
     }
-    let done = under_lease(world, invocation, part.clone(), depth, &mut lease).await;
+    let done = under_lease(world, invocation, part, depth, &mut lease).await;
     let publication = lease.value.clone();
     // A lease that was lost is nobody's to give back; what was done under it is what counts.
     if let Err(error) = lease.release(&registry).await {
@@ -83,26 +83,10 @@ pub async fn lease<W: World>(world: &W, invocation: &Invocation, part: &Part) ->
     }
 }
 
-/// What of a front door's publication does not come from routes: its own settings, the tenants' grants, and where links
-/// lead.
-pub async fn hash_of_settings<W: World>(world: &W, door: &FrontDoorSpec) -> Result<String, Error> {
-    let reading = async {
-        let tenants = Registry::new(world.table())
-            .list::<shared::front_door::records::Onboarded>(registry::tenant_key(""))
-            .await?;
-        let links = observe::held(world).await?;
-        Ok::<_, Error>((
-            links,
-            tenants.into_iter().map(|record| (record.value.grants, record.value.deleted)).collect::<Vec<_>>(),
-        ))
-    };
-    Ok(hash(&json!([door, reading.await?]).to_string()))
-}
-
 async fn under_lease<W: World>(
     world: &W,
     invocation: &Invocation,
-    mut part: Part,
+    part: &Part,
     depth: Depth,
     lease: &mut Lease<Publication>,
 ) -> Result<(), Error> {
@@ -111,8 +95,12 @@ async fn under_lease<W: World>(
         return Ok(());
     }
     rate::wait(world).await?;
-    gather(world, invocation, &part).await?;
-    let door_hash = hash_of_settings(world, &part.door).await?;
+    gather(world, invocation, part).await?;
+    let Some(mut part) = part.as_asked_for_now(world).await? else {
+        tracing::info!(front_door = part.name(), "it is not there any more, or is of another kind now");
+        return Ok(());
+    };
+    let door_hash = observe::surroundings(world).await?.hash_with(&part.door);
     part.door.rest_api_id = part::ensure_api(world, &part, lease).await?;
     let (part, door) = (&part, &part.door);
     let waiting = observe::waiting(world, part).await?;

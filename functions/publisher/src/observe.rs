@@ -11,6 +11,7 @@ use shared::front_door::links::Link as OwnLink;
 use shared::front_door::records::{FrontDoor, Onboarded, Publication, Route, Status, Waiting};
 use shared::front_door::{FrontDoorSpec, Mode, Name};
 use shared::lease::Leased;
+use shared::origin::hash;
 use shared::registry::{self, Record, Registry};
 use shared::types::AccountId;
 
@@ -72,6 +73,24 @@ pub async fn publication<W: World>(world: &W, part: &Part) -> Result<Publication
     let key = registry::publication_key(&part.name());
     let record = Registry::new(world.table()).get::<Leased<Publication>>(&key).await?;
     Ok(record.map(|record| record.value.value).unwrap_or_default())
+}
+
+/// What of a publication comes neither from the front door nor from its routes: the tenants' grants, and where links lead.
+#[derive(Clone, Debug)]
+pub struct Surroundings(Value);
+
+impl Surroundings {
+    /// Tells whether a front door's publication was made under the same.
+    pub fn hash_with(&self, door: &FrontDoorSpec) -> String {
+        hash(&json!([door, self.0]).to_string())
+    }
+}
+
+/// The tenants' grants, and where links lead.
+pub async fn surroundings<W: World>(world: &W) -> Result<Surroundings, Error> {
+    let tenants = Registry::new(world.table()).list::<Onboarded>(registry::tenant_key("")).await?;
+    let tenants: Vec<_> = tenants.into_iter().map(|record| (record.value.grants, record.value.deleted)).collect();
+    Ok(Surroundings(json!([held(world).await?, tenants])))
 }
 
 /// All that a decision rests on. The tenants come last: a grant that was just taken back counts.

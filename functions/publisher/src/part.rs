@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::aws::{AwsError, RestApis};
 use shared::error::Error;
 use shared::front_door::FrontDoorSpec;
-use shared::front_door::records::{Publication, Route, Status, Waiting};
+use shared::front_door::records::{FrontDoor, Publication, Route, Status, Waiting};
 use shared::lease::{Lease, Leased};
 use shared::registry::{self, Record, Registry};
 use shared::types::RestApiId;
 
-use crate::observe;
+use crate::observe::{self, Surroundings};
 use crate::world::World;
 
 /// What is published by itself.
@@ -46,6 +46,19 @@ impl Part {
 
     fn below(door: &FrontDoorSpec, segment: &str) -> Self {
         Self { door: door.shard(), place: Place::Below(segment.to_owned()) }
+    }
+
+    /// The same part of the front door as it is asked for now: what was read before a lease was waited for is old. `None` where
+    /// there is no such part any more.
+    pub async fn as_asked_for_now<W: World>(&self, world: &W) -> Result<Option<Self>, Error> {
+        let key = registry::front_door_key(self.door.name.as_str());
+        let record = Registry::new(world.table()).get::<FrontDoor>(&key).await?;
+        let door = record.map(|record| record.value).filter(|door| !door.deleted).map(|door| door.spec);
+        Ok(door.and_then(|door| match (&self.place, door.shards.is_some()) {
+            (Place::Below(segment), true) => Some(Self::below(&door, segment)),
+            (Place::Root, true) | (Place::Whole, false) => Some(Self::own(&door)),
+            _ => None,
+        }))
     }
 
     /// What it is called: the front door's name, or `NAME/SEGMENT`.
@@ -94,11 +107,15 @@ pub async fn all<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Vec<Part>,
 }
 
 /// The parts of which something waits to be published.
-pub async fn pending<W: World>(world: &W, door: &FrontDoorSpec, settings: &str) -> Result<Vec<Part>, Error> {
+pub async fn pending<W: World>(
+    world: &W,
+    door: &FrontDoorSpec,
+    surroundings: &Surroundings,
+) -> Result<Vec<Part>, Error> {
     let (parts, routes, waiting) = read(world, door).await?;
     let is_settled = |route: &Route| matches!(route.status, Status::Live | Status::Rejected);
     let is_pending = |(part, publication): &(Part, Publication)| {
-        publication.door_hash != settings
+        publication.door_hash != surroundings.hash_with(&part.door)
             || waiting.iter().any(|one| part.has(&one.value.segment))
             || routes.iter().map(|one| &one.value).any(|route| part.has(route.spec.path.first()) && !is_settled(route))
     };

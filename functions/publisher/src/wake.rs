@@ -41,7 +41,7 @@ async fn every_part<W: World>(world: &W, invocation: &Invocation, depth: Depth) 
     let (mut failed, mut done) = (None, true);
     for door in observe::front_doors(world).await? {
         let parts = match depth {
-            Depth::Pending => part::pending(world, &door, &cycle::hash_of_settings(world, &door).await?).await?,
+            Depth::Pending => part::pending(world, &door, &observe::surroundings(world).await?).await?,
             Depth::Everything | Depth::Forward => part::all(world, &door).await?,
         };
         let (mut is_whole, is_sharded) = (true, door.shards.is_some());

@@ -10,6 +10,7 @@ use shared::front_door::{Auth, Backend, FrontDoorSpec, RouteSpec, Tenant};
 use shared::identity::Caller;
 use shared::registry::{self, Registry};
 
+use crate::reach::{self, Place};
 use crate::world::World;
 
 /// What a route may be held against while it is claimed.
@@ -87,7 +88,12 @@ async fn own_backend<W: World>(
         Error::forbidden(format!("Backend.PrivateApi.RestApiId: {rest_api_id} is not an API of account {whose}"))
     })?;
     match api.endpoint_types.iter().any(|one| one == "PRIVATE") {
-        true => Ok(()),
+        true if door.vpc_endpoint_ids.is_empty() => Ok(()),
+        true => {
+            let region = region.as_ref().map_or(world.region(), |region| region.as_str());
+            let place = Place { account: whose, region };
+            reach::check(spec, &place, api.policy.as_ref(), door.vpc_endpoint_ids.iter().cloned())
+        }
         false => Err(Error::invalid(format!(
             "Backend.PrivateApi.RestApiId: {rest_api_id} is {} and not PRIVATE: it has an address of its own, and needs no \
              way in",

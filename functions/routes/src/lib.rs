@@ -18,6 +18,7 @@ pub mod authorise;
 pub mod doors;
 pub mod front_doors;
 pub mod intake;
+pub mod reach;
 pub mod report;
 pub mod world;
 

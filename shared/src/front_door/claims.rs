@@ -35,7 +35,7 @@ impl Claim {
     /// meant by both: a specific path beside a greedy one would take the other's traffic, whatever its methods, because
     /// API Gateway chooses the path first.
     fn obstructs(&self, other: &Claim) -> Option<&'static str> {
-        let is_same_path = self.path.canonical() == other.path.canonical();
+        let is_same_path = self.path.is_same_place(&other.path);
         let is_same_owner = self.owner == other.owner;
         match (is_same_path, is_same_owner) {
             (true, true) if self.methods.share_one_with(&other.methods) => Some("it is the same method and path"),
@@ -64,7 +64,7 @@ impl Claim {
 /// Whether what the platform team has itself on a REST API keeps a route off it: it is everybody's to respect. A fallback at
 /// the root, which only operators may have, stands beside everything: every other path comes before it.
 pub fn is_platforms(path: &RoutePath, methods: &Methods, spec: &RouteSpec) -> bool {
-    if path.canonical() == spec.path.canonical() {
+    if path.is_same_place(&spec.path) {
         let is_options = spec.cors.is_some() && methods.iter().any(|method| method == Method::Options);
         return is_options || methods.overlap(&spec.methods);
     }

@@ -10,7 +10,7 @@ use super::path::RESERVED;
 use super::{Method, Methods, Name, RoutePath, Segment};
 use crate::error::Error;
 use crate::fields::{read, scalar};
-use crate::types::{RestApiId, StageName};
+use crate::types::{RestApiId, StageName, VpcEndpointId};
 
 /// API Gateway's quota of resources per REST API where nothing is said; it can be raised.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
@@ -43,6 +43,9 @@ pub struct FrontDoorSpec {
     pub base_definition: Map<String, Value>,
     /// The VPC link that leads to the `execute-api` endpoint.
     pub private_api_link: Option<Name>,
+    /// The endpoints that that link leads to, where that is said: private APIs have to let them in, and nobody else.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub vpc_endpoint_ids: BTreeSet<VpcEndpointId>,
     /// How many resources a REST API may have.
     pub resources_max: u32,
     /// The custom domain name below which each first segment has a REST API of its own; where nothing is said, all routes
@@ -93,6 +96,8 @@ struct Written {
     #[serde(default)]
     base_definition: Option<Value>,
     private_api_link: Option<Name>,
+    #[serde(default)]
+    vpc_endpoint_ids: BTreeSet<VpcEndpointId>,
     #[serde(default, deserialize_with = "scalar")]
     resource_limit: Option<u32>,
     shards: Option<WrittenShards>,
@@ -110,6 +115,7 @@ impl FrontDoorSpec {
             authorizers,
             base_definition,
             private_api_link,
+            vpc_endpoint_ids,
             resource_limit,
             shards,
         } = read(spec)?;
@@ -139,6 +145,7 @@ impl FrontDoorSpec {
             mode,
             allowed_cidrs,
             private_api_link,
+            vpc_endpoint_ids,
             resources_max: resource_limit.unwrap_or(RESOURCES_MAX),
             shards: shards.map(|shards| shards.domain_name),
         };

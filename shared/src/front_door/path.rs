@@ -196,12 +196,25 @@ impl RoutePath {
         }
     }
 
-    /// Why the two can't stand beside each other in one REST API although no request is meant by both, or one owner wants
-    /// both: API Gateway has one variable child per parent, and a greedy one is another than a plain one.
+    /// Whether both are the same path to API Gateway: variables are alike, whatever they are called.
+    pub fn is_same_place(&self, other: &RoutePath) -> bool {
+        self.segments.len() == other.segments.len() && self.first_difference(other).is_none()
+    }
+
+    /// Whether the two can't stand beside each other in one REST API: it has one variable child per parent, and a greedy one is
+    /// another than a plain one.
     pub fn siblings_clash(&self, other: &RoutePath) -> bool {
-        let (these, those) = (self.canonical().segments, other.canonical().segments);
-        let differs = these.iter().zip(&those).find(|(one, another)| one != another);
-        matches!(differs, Some((Segment::Greedy(_), Segment::Variable(_)) | (Segment::Variable(_), Segment::Greedy(_))))
+        use Segment::{Greedy, Variable};
+        matches!(self.first_difference(other), Some((Greedy(_), Variable(_)) | (Variable(_), Greedy(_))))
+    }
+
+    fn first_difference<'a>(&'a self, other: &'a RoutePath) -> Option<(&'a Segment, &'a Segment)> {
+        let is_alike = |(one, another): &(&Segment, &Segment)| match (one, another) {
+            (Segment::Literal(one), Segment::Literal(another)) => one == another,
+            (Segment::Variable(_), Segment::Variable(_)) | (Segment::Greedy(_), Segment::Greedy(_)) => true,
+            _ => false,
+        };
+        self.segments.iter().zip(&other.segments).find(|pair| !is_alike(pair))
     }
 
     /// What its claims are kept under: its first segment, or `*` where that is a variable or there is none.

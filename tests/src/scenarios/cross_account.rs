@@ -27,29 +27,36 @@ pub(super) async fn play(cloud: &Cloud) -> Result<Vec<String>> {
     let addresses = scene.interfaces(&scene.endpoint).await?;
     ensure!(lines[0].split(' ').skip(2).count() == addresses.len(), "{lines:?} and {addresses:?}");
 
-    let cats_api = cloud.foreign_api(CATS, "PRIVATE").await?;
     let cats = Example::load("cross-account/team-cats.yaml")?
         .with("RoutesServiceToken", stack.output("CatsRoutesServiceToken").context("no token")?)
         .with("VpcEndpointId", scene.endpoint.clone())
-        .with("CentralAccountId", CATS)
-        .with("PrivateCats", cats_api.clone())
-        .with("CatsStage", "prd");
+        .with("CentralAccountId", CATS);
+    let policy = cats.properties("PrivateCats")?["Policy"].clone();
+    let cats_api = cloud.foreign_api_with(CATS, "PRIVATE", Some(&policy)).await?;
+    let cats = cats.with("PrivateCats", cats_api.clone()).with("CatsStage", "prd");
     let stack = cats.deploy(cloud, "cats").await?;
     ensure!(stack.output("CatsUrl").is_some_and(|url| url.ends_with(".amazonaws.com/live/cats")), "{stack:?}");
 
-    let dogs_api = cloud.foreign_api(DOGS, "PRIVATE").await?;
-    let dogs =
-        Example::load("cross-account/team-dogs.yaml")?.with("PrivateDogs", dogs_api.clone()).with("DogsStage", "prd");
+    // The dogs' policy lets in another endpoint at first: Foregate says so, rather than publish what does not work.
+    let dogs = Example::load("cross-account/team-dogs.yaml")?.with("DogsStage", "prd");
+    let policy = |endpoint: &str| -> Result<serde_json::Value> {
+        Ok(dogs.clone().with("VpcEndpointId", endpoint.to_owned()).properties("PrivateDogs")?["Policy"].clone())
+    };
+    let (right, wrong) = (policy(&scene.endpoint)?, policy("vpce-0123456789abcdef0")?);
+    let dogs_api = cloud.foreign_api_with(DOGS, "PRIVATE", Some(&right)).await?;
+    let shut_api = cloud.foreign_api_with(DOGS, "PRIVATE", Some(&wrong)).await?;
     let dogs = dogs.with("RoutesServiceToken", "(the alias that is invoked)");
-    let apply = async |name: &str, path: &str| {
-        let mut spec = dogs.properties("DogsRoute")?;
+    let apply = async |name: &str, path: &str, api: &str| {
+        let mut spec = dogs.clone().with("PrivateDogs", api.to_owned()).properties("DogsRoute")?;
         spec.as_object_mut().context("no route")?.remove("ServiceToken");
         spec["Path"] = json!(path);
         let payload = json!({"command": "apply", "name": name, "spec": spec});
         cloud.ask("routes", Some(&format!("account-{DOGS}")), payload).await
     };
-    apply("dogs", "/dogs").await??;
-    let refused = apply("owners", "/owners").await?.err().context("the dogs were given the cats' owners")?;
+    let refused = apply("dogs", "/dogs", &shut_api).await?.err().context("an API that our endpoint can't reach")?;
+    lines.push(format!("the dogs' API lets in another endpoint: {refused}"));
+    apply("dogs", "/dogs", &dogs_api).await??;
+    let refused = apply("owners", "/owners", &dogs_api).await?.err().context("the dogs were given the cats' owners")?;
     lines.push(format!("the dogs ask for /owners: {refused}"));
     let routes = shown(cloud, &api, "live").await?;
     let to = |api: &str, path: &str| {

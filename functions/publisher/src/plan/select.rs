@@ -120,30 +120,33 @@ fn link(reading: &Reading, spec: &RouteSpec) -> Result<String, Missing> {
 #[derive(Default)]
 struct Room {
     claims: BTreeMap<String, Claims>,
+    seen: BTreeSet<RoutePath>,
     resources: Resources,
 }
 
 impl Room {
     /// What the platform team has itself is there before everybody.
     fn of(reading: &Reading) -> Self {
-        Self { claims: BTreeMap::new(), resources: platforms(reading) }
+        Self { resources: platforms(reading), ..Self::default() }
     }
 
+    /// Takes the route's place and its resources, or leaves everything as it is.
     fn take(&mut self, reading: &Reading, route: &Route, spec: &RouteSpec) -> Result<(), Error> {
         let first = spec.path.first();
-        let mut claims = self.claims.get(first).cloned().unwrap_or_default();
+        let claims = self.claims.entry(first.to_owned()).or_default();
         let mut claim = route.claim();
         (claim.path, claim.methods, claim.cors) = (spec.path.clone(), spec.methods.clone(), spec.cors.clone());
         claims.claim(&route.id, claim)?;
-        let before = self.resources.insert(first.to_owned(), claims.resources());
+        let new: Vec<RoutePath> = spec.path.resources().filter(|one| !self.seen.contains(one)).collect();
+        let mine = self.resources.entry(first.to_owned()).or_default().entry(route.owner.clone()).or_default();
+        *mine += new.len();
         if let Err(error) = resources::check(&reading.door.name, reading.door.resources_max, &self.resources) {
-            match before {
-                Some(before) => self.resources.insert(first.to_owned(), before),
-                None => self.resources.remove(first),
-            };
+            let mine = self.resources.entry(first.to_owned()).or_default().entry(route.owner.clone()).or_default();
+            *mine -= new.len();
+            claims.0.remove(&route.id);
             return Err(error);
         }
-        self.claims.insert(first.to_owned(), claims);
+        self.seen.extend(new);
         Ok(())
     }
 }
