@@ -101,17 +101,22 @@ async fn under_lease<W: World>(
         return Ok(());
     };
     let door_hash = observe::surroundings(world).await?.hash_with(&part.door);
+    let waiting = observe::waiting(world, &part).await?;
+    let records = observe::routes(world, &part).await?;
+    // Nobody can have edited a shard that has no REST API yet.
+    let is_unmade = part.segment().is_some() && lease.value.shard_api.is_none();
+    let depth = if is_unmade { Depth::Pending } else { depth };
+    part.door.rest_api_id = lease.value.shard_api.clone().unwrap_or(part.door.rest_api_id);
+    let (present, foreign) = look_around(world, &part.door, depth, &lease.value).await?;
+    let reading = observe::reading(world, &part, invocation.caller.account(), &records, foreign).await?;
+    let mut selection = select(&reading);
+    if selection.goes.is_empty() && lease.value.revision == 0 && part.door.base_paths()?.is_empty() {
+        // API Gateway deploys nothing that has no method, and there is nothing to take off.
+        lease.value.door_hash = door_hash;
+        return settle::settle(world, &part.door, records, waiting, &selection, 0).await;
+    }
     part.door.rest_api_id = part::ensure_api(world, &part, lease).await?;
     let (part, door) = (&part, &part.door);
-    let waiting = observe::waiting(world, part).await?;
-    let records = observe::routes(world, part).await?;
-    let (present, foreign) = look_around(world, door, depth, &lease.value).await?;
-    let reading = observe::reading(world, part, invocation.caller.account(), &records, foreign).await?;
-    let mut selection = select(&reading);
-    if selection.goes.is_empty() && lease.value.revision == 0 && door.base_paths()?.is_empty() {
-        // API Gateway deploys nothing that has no method, and there is nothing to take off.
-        return settle::settle(world, door, records, waiting, &selection, 0).await;
-    }
     let had = observe::carried(world, door, &lease.value.settings, &reading.foreign).await?;
     let document = render(door, &had, &selection.goes, world.region());
     let stage = world.apis().stage(&door.rest_api_id, &door.stage_name).await?;
