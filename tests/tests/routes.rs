@@ -235,6 +235,15 @@ async fn what_the_terraform_module_sends_makes_changes_and_removes_a_route_and_a
     assert_eq!(removed["status"], "DELETED");
     assert_eq!(door.live().await?, ["any-method /"]);
 
+    // A front door is its operators' to make, in the same shape; one with routes is not forgotten.
+    let mut front = json!({"RestApiId": door.api, "StageName": "other", "Name": "by-terraform"});
+    front["tf"] = json!({"action": "create", "prev_input": null});
+    assert_eq!(door.routes(Some(account), front.clone()).await?.unwrap_err().error_type, "Forbidden");
+    let made = door.routes(None, front.clone()).await??;
+    assert_eq!((&made["name"], &made["status"]), (&json!("by-terraform"), &json!("STORED")));
+    front["tf"] = json!({"action": "delete", "prev_input": null});
+    assert_eq!(door.routes(None, front).await??["status"], "DELETED");
+
     let scene = Scene::build(&cloud, "terraform-binding").await?;
     let mut binding = scene.spec();
     binding["name"] = json!("private-apis");

@@ -64,6 +64,9 @@ pub enum Backend {
         link: Name,
         /// The URL, which may hold the path's parameters.
         url: BackendUrl,
+        /// Whether the backend's certificate may be anybody's, for one of a private authority's.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        skips_verification: bool,
     },
 }
 
@@ -308,6 +311,8 @@ struct WrittenPrivateApi {
 struct WrittenHttp {
     link: Name,
     url: BackendUrl,
+    #[serde(default, deserialize_with = "scalar")]
+    insecure_skip_verification: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -349,7 +354,11 @@ impl RouteSpec {
             path: api.path,
             region: api.region,
         });
-        let http = http.map(|http| Backend::Http { link: http.link, url: http.url });
+        let http = http.map(|http| Backend::Http {
+            link: http.link,
+            url: http.url,
+            skips_verification: http.insecure_skip_verification.unwrap_or(false),
+        });
         let (_, backend) = exactly_one("Backend", vec![("PrivateApi", private_api), ("Http", http)])?;
         let auth = match auth {
             WrittenAuth::Word(Word::None) => Auth::None,
@@ -363,6 +372,13 @@ impl RouteSpec {
             return Err(Error::invalid(format!("TimeoutMs: {timeout} is not 50 to 29000 milliseconds")));
         }
         let api_key_required = api_key_required.unwrap_or(false);
+        if let Backend::Http { url, skips_verification: true, .. } = &backend
+            && !url.as_str().starts_with("https://")
+        {
+            return Err(Error::invalid(
+                "Backend.Http.InsecureSkipVerification: there is no certificate to verify behind an http:// URL",
+            ));
+        }
         let cors = cors.map(Cors::try_from).transpose()?;
         if cors.is_some() && methods.iter().any(|method| method == Method::Options) {
             return Err(Error::invalid("Cors: it answers OPTIONS itself: leave that out of Methods"));
@@ -456,6 +472,13 @@ mod tests {
             (with("/Headers", json!({"Host": "z"})), "a route may set"),
             (with("/Headers", json!({"X A": "z"})), "a route may set"),
             (with("/Headers", json!({"X-A": "method.request.path.id"})), "id is not a variable of the path"),
+            (
+                with(
+                    "/Backend",
+                    json!({"Http": {"Link": "gate", "Url": "http://a.example/", "InsecureSkipVerification": "true"}}),
+                ),
+                "there is no certificate to verify",
+            ),
             (
                 with("/Cors", json!({"AllowOrigins": ["*"], "AllowCredentials": "true"})),
                 "only without AllowCredentials",

@@ -76,7 +76,7 @@ impl Tenant {
                 spec.path
             )));
         }
-        let Backend::Http { link, url } = &spec.backend else {
+        let Backend::Http { link, url, .. } = &spec.backend else {
             return Ok(());
         };
         if private_link == Some(link) {

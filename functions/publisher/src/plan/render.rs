@@ -281,6 +281,9 @@ fn operation(one: &Goes, method: Method, region: &str) -> Value {
     if !mapped.is_empty() {
         integration["requestParameters"] = json!(mapped);
     }
+    if let Backend::Http { skips_verification: true, .. } = &spec.backend {
+        integration["tlsConfig"] = json!({"insecureSkipVerification": true});
+    }
     if let Some(timeout) = spec.timeout_ms {
         integration["timeoutInMillis"] = json!(timeout);
     }

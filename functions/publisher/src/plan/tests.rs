@@ -108,6 +108,9 @@ fn scenarios() -> Vec<(&'static str, FrontDoorSpec, Vec<Route>)> {
     service["Headers"] =
         json!({"X-Forwarded-Prefix": "/shop", "X-Request": "context.requestId", "X-Path": "method.request.path.proxy"});
     service["Auth"] = json!({"Authorizer": "pool"});
+    let mut admin = spec("/shop-admin", json!(["GET"]));
+    admin["Backend"] =
+        json!({"Http": {"Link": "gate", "Url": "https://admin.example.com/", "InsecureSkipVerification": "true"}});
     let mut orders = spec("/users/{uuid}/orders", json!(["GET", "POST"]));
     orders["Backend"] = json!({"PrivateApi": {"RestApiId": "q1w2e3r4t5", "StageName": "v1", "Path": "/orders/of/{uuid}", "Region": "eu-central-1"}});
     let consumed = |path: &str, methods: Value| {
@@ -148,7 +151,11 @@ fn scenarios() -> Vec<(&'static str, FrontDoorSpec, Vec<Route>)> {
             door(json!({"BaseDefinition": base})),
             vec![route(CENTRAL, "users", spec("/users/{userId}", json!("GET"))), route(CENTRAL, "orders", orders)],
         ),
-        ("eks-service.json", door(json!({"Authorizers": pool})), vec![route(CENTRAL, "shop", service)]),
+        (
+            "eks-service.json",
+            door(json!({"Authorizers": pool})),
+            vec![route(CENTRAL, "shop", service), route(CENTRAL, "admin", admin)],
+        ),
         (
             "federation.json",
             door(json!({})),

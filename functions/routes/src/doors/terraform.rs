@@ -1,20 +1,24 @@
 //! Terraform's door: `aws_lambda_invocation` with `lifecycle_scope = "CRUD"`. Where a route has no name, its path is its
-//! name.
+//! name. What has a `RestApiId` is a front door.
 
 use serde_json::{Value, json};
 use shared::command::check_name;
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::front_door::records::Status;
-use shared::front_door::{Name, RoutePath, RouteSpec};
-use shared::origin::Origin;
+use shared::front_door::{FrontDoorSpec, Name, RoutePath, RouteSpec};
+use shared::origin::{Origin, Stamp};
 use shared::trigger::{CommandItem, Terraform, TerraformAction};
 
 use super::{answer, asked, published, register, withdraw_all};
+use crate::front_doors;
 use crate::world::World;
 
 /// A resource of Terraform's.
 pub async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: Terraform) -> Result<Value, Error> {
+    if is_front_door(&terraform.resource) {
+        return front_door(world, invocation, terraform).await;
+    }
     let caller = &invocation.caller;
     let asked_by = |origin| asked(caller, origin, invocation);
     let origin = origin_of(&terraform.resource)?;
@@ -46,6 +50,41 @@ pub async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: 
         }
     }
     Ok(answer)
+}
+
+fn is_front_door(resource: &CommandItem) -> bool {
+    resource.spec.as_ref().is_some_and(|spec| spec.get("RestApiId").is_some())
+}
+
+/// A front door's name is its own, whatever Terraform calls it.
+async fn front_door<W: World>(world: &W, invocation: &Invocation, terraform: Terraform) -> Result<Value, Error> {
+    invocation.caller.operator_only("front doors")?;
+    let read = |resource: &CommandItem| FrontDoorSpec::parse(named(resource));
+    let spec = read(&terraform.resource)?;
+    let origin = |name: &str| Origin::Terraform { name: name.to_owned() };
+    let stamp = || Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None };
+    let name = spec.name.to_string();
+    if terraform.action == TerraformAction::Delete {
+        front_doors::delete(world, &origin(&name), stamp(), &name).await?;
+        return Ok(json!({"name": name, "id": front_doors::physical_id(&name), "status": "DELETED", "attributes": {}}));
+    }
+    let door = front_doors::apply(world, origin(&name), stamp(), spec).await?;
+    if let Some(before) = terraform.previous.as_ref().and_then(|previous| read(previous).ok())
+        && before.name.as_str() != name
+    {
+        let before = before.name.to_string();
+        front_doors::delete(world, &origin(&before), stamp(), &before).await?;
+    }
+    front_doors::answer(world, &door).await
+}
+
+/// The spec, with `name` beside it as its `Name` where it has none.
+fn named(resource: &CommandItem) -> Value {
+    let mut spec = resource.spec.clone().unwrap_or_default();
+    if let (Some(fields), Some(name)) = (spec.as_object_mut(), &resource.name) {
+        fields.entry("Name").or_insert_with(|| json!(name));
+    }
+    spec
 }
 
 /// The front door and the path; of what can't be read, nothing.
