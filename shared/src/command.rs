@@ -27,8 +27,16 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     }
 }
 
+/// The answer to a command that was about one thing, or about many.
+pub fn answer(is_batch: bool, answers: Vec<(String, Result<Value, Error>)>) -> Result<Value, Error> {
+    match is_batch {
+        true => gather(answers),
+        false => answers.into_iter().next().map_or_else(|| Ok(json!({"items": []})), |(_, answer)| answer),
+    }
+}
+
 /// A batch's answer. All items were tried; if any failed, the batch did, and its error names each.
-pub fn gather(answers: Vec<(String, Result<Value, Error>)>) -> Result<Value, Error> {
+fn gather(answers: Vec<(String, Result<Value, Error>)>) -> Result<Value, Error> {
     let (mut done, mut failed) = (Vec::new(), Vec::new());
     for (name, answer) in answers {
         match answer {

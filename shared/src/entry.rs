@@ -9,6 +9,7 @@ use tracing::Instrument;
 
 use crate::error::Error;
 use crate::identity::Caller;
+use crate::origin::Stamp;
 use crate::telemetry::Telemetry;
 
 /// What is known of an invocation besides its payload.
@@ -23,6 +24,11 @@ pub struct Invocation {
 }
 
 impl Invocation {
+    /// The invocation's own mark. Commands come one by one and each is the newest.
+    pub fn stamp(&self) -> Stamp {
+        Stamp { fingerprint: self.request_id.clone(), signed_at_seconds: None }
+    }
+
     /// How long there is until Lambda ends the function.
     pub fn remaining(&self) -> Duration {
         let deadline = UNIX_EPOCH + Duration::from_millis(self.deadline_millis);

@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::error::Error;
+
 /// Who asked for something. Two requests of one origin are about one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
@@ -40,6 +42,16 @@ impl Origin {
     /// The id of what this origin has asked for, of that which must not change while it lives.
     pub fn id(&self, kind: &str, identity: &str) -> String {
         format!("{}{}", self.id_prefix(kind), &hash(identity)[..12])
+    }
+
+    /// Refuses to change from outside what a stack has asked for: the stack would not know of it.
+    pub fn check_not_a_stacks(&self, name: &str) -> Result<(), Error> {
+        match self {
+            Self::Stack { stack_id, logical_resource_id } => Err(Error::conflict(format!(
+                "{name} belongs to the resource {logical_resource_id} of the stack {stack_id}: remove it there"
+            ))),
+            Self::Command { .. } | Self::Terraform { .. } => Ok(()),
+        }
     }
 
     /// The name that `list` shows: the sender's own, or `STACK/LOGICAL-ID`.

@@ -59,6 +59,17 @@ pub struct CommandItem {
     pub spec: Option<Value>,
 }
 
+impl CommandItem {
+    /// The description, with the item's name as its `Name` where it has none.
+    pub fn named_spec(&self) -> Option<Value> {
+        let mut spec = self.spec.clone()?;
+        if let (Some(fields), Some(name)) = (spec.as_object_mut(), &self.name) {
+            fields.entry("Name").or_insert_with(|| name.as_str().into());
+        }
+        Some(spec)
+    }
+}
+
 impl Command {
     /// The items of the command, one or many; refuses a command that gives both, or fields that the verb doesn't have.
     pub fn into_items(self) -> Result<Vec<CommandItem>, Error> {

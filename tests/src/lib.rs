@@ -6,6 +6,7 @@ mod door;
 mod events;
 pub mod example;
 mod fleet;
+pub mod gateway;
 mod listener;
 pub mod scenarios;
 mod scene;

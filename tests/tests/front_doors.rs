@@ -173,6 +173,16 @@ async fn a_full_front_door_and_a_full_grant_say_who_has_how_much() -> Result<()>
     let spec =
         json!({"AccountId": account, "Prefixes": ["/full"], "BackendHosts": ["nlb.example.com"], "MaxRoutes": "2"});
     cloud.ask("tenants", None, apply("full", spec)).await??;
+    let plan = async |fields: Value| {
+        let mut spec =
+            json!({"RestApiId": door.api, "StageName": "live", "PrivateApiLink": "full-private", "ResourceLimit": "4"});
+        spec.as_object_mut().into_iter().for_each(|spec| spec.extend(fields.as_object().cloned().unwrap_or_default()));
+        let answer = door.routes(None, json!({"command": "plan", "name": "full", "spec": spec})).await??;
+        assert_eq!(answer["status"], "PLANNED");
+        anyhow::Ok(answer["plan"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(plan(json!({})).await?, "keep the front door full");
+    assert_eq!(plan(json!({"ResourceLimit": 400})).await?, "change the front door full");
     door.routes(Some(account), apply("one", door.route("/full/one", json!("GET")))).await??;
     let refused = door.routes(None, apply("large", door.route("/a/b/c", json!("GET")))).await?.unwrap_err();
     assert_eq!(refused.error_type, "LimitExceeded");

@@ -2,45 +2,32 @@
 //! work dies at any of its calls.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use publisher::cycle::{self, Depth};
 use publisher::part::Part;
 use routes::authorise::Grant;
-use routes::intake::{self, Asked};
+use routes::intake;
 use serde_json::{Value, json};
-use shared::aws::model::apis::Api;
 use shared::aws::model::{Fault, Model};
 use shared::aws::{Cause, NetworkLoadBalancer};
 use shared::custom_resource::{AllowedHosts, Responder};
-use shared::entry::{Invocation, now_millis};
+use shared::entry::Invocation;
 use shared::error::ErrorType;
-use shared::front_door::records::FrontDoor;
-use shared::front_door::{FrontDoorSpec, RouteSpec};
-use shared::identity::Caller;
-use shared::origin::{Origin, Requests, Stamp};
-use shared::registry::{self, Record, Registry};
-use tokio::runtime::Runtime;
-use tokio::time::Instant;
-
-const CENTRAL: &str = "123456789012";
-const API: &str = "f1e2d3c4b5";
-/// Longer than any lease, and than anything that an invocation waits for.
-const DEAD: Duration = Duration::from_secs(1_000);
+use shared::front_door::RouteSpec;
+use tests::gateway::{self, API, CENTRAL, DEAD, Gateway, runtime};
 
 struct World {
-    model: Model,
+    gateway: Gateway,
     links: Arc<links::world::Parts<Model, Model, Model, Model, Model>>,
-    publisher: publisher::world::Parts<Model, Model, Model>,
-    routes: routes::world::Parts<Model, Model, Model>,
-    door: FrontDoorSpec,
-    clock: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
-/// Time stands still until everybody waits for it.
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+impl Deref for World {
+    type Target = Gateway;
+    fn deref(&self) -> &Gateway {
+        &self.gateway
+    }
 }
 
 fn balancer(id: &str, made_at_seconds: i64) -> NetworkLoadBalancer {
@@ -58,12 +45,8 @@ fn balancer(id: &str, made_at_seconds: i64) -> NetworkLoadBalancer {
 
 impl World {
     async fn build() -> Self {
-        let model = Model::new();
-        model.state().apis.insert(API.parse().unwrap(), Api::default());
-        let (base, began) = (now_millis(), Instant::now());
-        let clock: Arc<dyn Fn() -> u64 + Send + Sync> =
-            Arc::new(move || base + u64::try_from(began.elapsed().as_millis()).unwrap());
-        let (millis, seconds, more) = (clock.clone(), clock.clone(), clock.clone());
+        let gateway = Gateway::build(json!({}), json!({})).await;
+        let (model, clock) = (&gateway.model, gateway.clock.clone());
         let links = links::world::Parts {
             apis: model.clone(),
             elb: model.clone(),
@@ -71,41 +54,14 @@ impl World {
             queue: model.clone(),
             bus: model.clone(),
             responder: Responder::new(AllowedHosts::default()),
-            clock: Box::new(move || more() / 1_000),
+            clock: Box::new(move || clock() / 1_000),
             prefix: "foregate".into(),
         };
-        let publisher = publisher::world::Parts {
-            apis: model.clone(),
-            table: model.clone(),
-            bus: model.clone(),
-            responder: Responder::new(AllowedHosts::default()),
-            clock: Box::new(move || millis()),
-            region: "eu-west-1".into(),
-        };
-        let routes = routes::world::Parts {
-            apis: model.clone(),
-            table: model.clone(),
-            bus: model.clone(),
-            clock: Box::new(move || seconds() / 1_000),
-            region: "eu-west-1".into(),
-        };
-        let door = FrontDoorSpec::parse(json!({"RestApiId": API, "StageName": "live"})).unwrap();
-        let record = FrontDoor {
-            origin: Origin::Command { name: "default".into() },
-            spec: door.clone(),
-            requests: Requests::default(),
-            deleted: false,
-        };
-        Registry::new(&model).put(&mut Record::new(registry::front_door_key("default"), record)).await.unwrap();
-        Self { model, links: Arc::new(links), publisher, routes, door, clock }
+        Self { links: Arc::new(links), gateway }
     }
 
     fn invocation(&self) -> Invocation {
-        Invocation {
-            request_id: format!("invocation-{}", self.model.state().calls_made()),
-            caller: Caller::Operator(CENTRAL.parse().unwrap()),
-            deadline_millis: (self.clock)() + 120_000,
-        }
+        self.gateway.invocation(120)
     }
 
     async fn command(&self, payload: Value) -> Option<Result<Value, shared::error::Error>> {
@@ -157,12 +113,7 @@ impl World {
         let service = json!({"ClusterName": "prod", "Namespace": "shop", "Name": "web"});
         let spec = json!({"LoadBalancer": {"KubernetesService": service}});
         world.command(json!({"command": "apply", "name": "gate", "spec": spec})).await.unwrap().unwrap();
-        let asked = Asked {
-            owner: CENTRAL.parse().unwrap(),
-            origin: Origin::Command { name: "shop".into() },
-            stamp: Stamp { fingerprint: "1".into(), signed_at_seconds: None },
-            request: None,
-        };
+        let asked = gateway::asked(CENTRAL, "shop", "1");
         let backend = json!({"Http": {"Link": "gate", "Url": "http://web.example.com/{proxy}"}});
         let spec = json!({"Path": "/shop/{proxy+}", "Auth": "NONE", "Backend": backend});
         let grant = Grant { door: world.door.clone(), tenant: None };
@@ -223,12 +174,7 @@ fn a_link_in_use_is_not_deleted_and_one_that_is_not_goes() {
         let refused = world.command(delete.clone()).await.unwrap().unwrap_err();
         assert_eq!(refused.error_type, ErrorType::Blocked);
         assert!(refused.message.contains("/shop/{proxy+} of account 123456789012"), "{refused}");
-        let asked = Asked {
-            owner: CENTRAL.parse().unwrap(),
-            origin: Origin::Command { name: "shop".into() },
-            stamp: Stamp { fingerprint: "2".into(), signed_at_seconds: None },
-            request: None,
-        };
+        let asked = gateway::asked(CENTRAL, "shop", "2");
         for route in intake::list(&world.routes, "route-").await.unwrap() {
             intake::withdraw(&world.routes, &asked, &route.id).await.unwrap();
         }

@@ -2,8 +2,7 @@
 //! at the same moment.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::Duration;
+use std::ops::Deref;
 
 use proptest::prelude::*;
 use publisher::cycle::{self, Depth};
@@ -12,44 +11,31 @@ use publisher::wake;
 use routes::authorise::Grant;
 use routes::intake::{self, Asked};
 use serde_json::{Value, json};
+use shared::aws::model::Fault;
 use shared::aws::model::apis::Api;
-use shared::aws::model::{Fault, Model};
 use shared::aws::{Cause, VpcLink};
-use shared::custom_resource::{AllowedHosts, Responder};
-use shared::entry::{Invocation, now_millis};
+use shared::entry::Invocation;
 use shared::error::{Error, ErrorType};
+use shared::front_door::RouteSpec;
 use shared::front_door::claims::Claims;
 use shared::front_door::records::{FrontDoor, Publication, Route, Status};
-use shared::front_door::{FrontDoorSpec, RouteSpec};
-use shared::identity::Caller;
 use shared::lease::Leased;
-use shared::origin::{Origin, Requests, Stamp};
+use shared::origin::Stamp;
 use shared::registry::{self, Record, Registry};
-use tokio::runtime::Runtime;
-use tokio::time::Instant;
+use tests::gateway::{self, API, CENTRAL, DEAD, Gateway, runtime};
 
-const CENTRAL: &str = "123456789012";
-const API: &str = "f1e2d3c4b5";
+struct World(Gateway);
 
-/// Longer than any lease, and than anything that an invocation waits for.
-const DEAD: Duration = Duration::from_secs(1_000);
-
-struct World {
-    model: Model,
-    publisher: publisher::world::Parts<Model, Model, Model>,
-    routes: routes::world::Parts<Model, Model, Model>,
-    door: FrontDoorSpec,
-    clock: Arc<dyn Fn() -> u64 + Send + Sync>,
+impl Deref for World {
+    type Target = Gateway;
+    fn deref(&self) -> &Gateway {
+        &self.0
+    }
 }
 
 /// What somebody else has put on the REST API.
 fn theirs() -> Value {
     json!({"x-amazon-apigateway-integration": {"type": "mock"}, "summary": "theirs"})
-}
-
-/// Time stands still until everybody waits for it.
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
 impl World {
@@ -63,10 +49,8 @@ impl World {
     }
 
     async fn build_as(fields: Value) -> Self {
-        let model = Model::new();
-        let document = json!({"paths": {"/theirs/{theirId}": {"get": theirs()}}});
-        model.state().apis.insert(API.parse().unwrap(), Api { document, ..Api::default() });
-        model.state().vpc_links.push(VpcLink {
+        let gateway = Gateway::build(json!({"paths": {"/theirs/{theirId}": {"get": theirs()}}}), fields).await;
+        gateway.model.state().vpc_links.push(VpcLink {
             id: "link".into(),
             name: "gate".into(),
             status: "AVAILABLE".into(),
@@ -74,45 +58,11 @@ impl World {
             target: "nlb".into(),
             tags: BTreeMap::new(),
         });
-        let (base, began) = (now_millis(), Instant::now());
-        let clock: Arc<dyn Fn() -> u64 + Send + Sync> =
-            Arc::new(move || base + u64::try_from(began.elapsed().as_millis()).unwrap());
-        let (millis, seconds) = (clock.clone(), clock.clone());
-        let publisher = publisher::world::Parts {
-            apis: model.clone(),
-            table: model.clone(),
-            bus: model.clone(),
-            responder: Responder::new(AllowedHosts::default()),
-            clock: Box::new(move || millis()),
-            region: "eu-west-1".into(),
-        };
-        let routes = routes::world::Parts {
-            apis: model.clone(),
-            table: model.clone(),
-            bus: model.clone(),
-            clock: Box::new(move || seconds() / 1_000),
-            region: "eu-west-1".into(),
-        };
-        let mut spec = json!({"RestApiId": API, "StageName": "live"});
-        spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        let door = FrontDoorSpec::parse(spec).unwrap();
-        let record = FrontDoor {
-            origin: Origin::Command { name: "default".into() },
-            spec: door.clone(),
-            requests: Requests::default(),
-            deleted: false,
-        };
-        Registry::new(&model).put(&mut Record::new(registry::front_door_key("default"), record)).await.unwrap();
-        Self { model, publisher, routes, door, clock }
+        Self(gateway)
     }
 
     fn asked(owner: &str, name: &str) -> Asked {
-        Asked {
-            owner: owner.parse().unwrap(),
-            origin: Origin::Command { name: name.into() },
-            stamp: Stamp { fingerprint: format!("{owner} {name}"), signed_at_seconds: None },
-            request: None,
-        }
+        gateway::asked(owner, name, &format!("{owner} {name}"))
     }
 
     async fn register(&self, owner: &str, name: &str, path: &str, methods: Value) -> Result<Route, Error> {
@@ -131,11 +81,7 @@ impl World {
     }
 
     fn invocation(&self) -> Invocation {
-        Invocation {
-            request_id: format!("invocation-{}", self.model.state().calls_made()),
-            caller: Caller::Operator(CENTRAL.parse().unwrap()),
-            deadline_millis: (self.clock)() + 300_000,
-        }
+        self.0.invocation(300)
     }
 
     /// One run of the publisher. `None` when it died.
@@ -425,7 +371,7 @@ fn routes_that_move_to_shards_are_there_before_they_go_from_the_front_doors_own(
             world.register(CENTRAL, name, &format!("/{name}/{{id}}"), json!("GET")).await.unwrap();
         }
         world.publish().await.unwrap().unwrap();
-        world.door.shards = Some(SHARDED.parse().unwrap());
+        world.0.door.shards = Some(SHARDED.parse().unwrap());
         let registry = Registry::new(&world.model);
         let mut record: Record<FrontDoor> = registry.get(&registry::front_door_key("default")).await.unwrap().unwrap();
         record.value.spec = world.door.clone();

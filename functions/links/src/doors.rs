@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::command::{gather, verb};
+use shared::command::{answer, verb};
 use shared::custom_resource::{Kind, Later, Outcome, Reply, Request};
 use shared::entry::Invocation;
 use shared::error::Error;
@@ -47,11 +47,7 @@ struct Asked {
 
 /// A stack's request.
 pub async fn custom_resource<W: World>(world: &W, invocation: &Invocation, request: Request) -> Result<Reply, Error> {
-    let origin = Origin::Stack {
-        stack_id: request.stack_id.as_str().to_owned(),
-        logical_resource_id: request.logical_resource_id.clone(),
-    };
-    let stamp = Stamp { fingerprint: request.fingerprint(), signed_at_seconds: request.signed_at_seconds };
+    let (origin, stamp) = (request.origin(), request.stamp());
     let is_delete = request.kind == Kind::Delete;
     let physical_id = match (is_delete, &request.physical_resource_id) {
         (true, Some(id)) => id.clone(),
@@ -228,20 +224,14 @@ pub async fn command<W: World>(world: &W, invocation: &Invocation, command: Comm
     for item in items {
         answers.push((item.name.clone().unwrap_or_default(), one(world, invocation, verb, item).await));
     }
-    match batch || is_about_all && verb == Verb::Sync {
-        true => gather(answers),
-        false => answers.pop().map_or_else(|| Ok(json!({"items": []})), |(_, answer)| answer),
-    }
+    answer(batch || is_about_all && verb == Verb::Sync, answers)
 }
 
 async fn one<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: CommandItem) -> Result<Value, Error> {
-    let stamp = Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None };
+    let stamp = invocation.stamp();
     let asked =
         |name: &str| Asked { origin: Origin::Command { name: name.to_owned() }, stamp: stamp.clone(), waiting: None };
-    if let (Verb::Apply | Verb::Plan, Some(mut spec)) = (verb, item.spec.clone()) {
-        if let (Some(fields), Some(name)) = (spec.as_object_mut(), &item.name) {
-            fields.entry("Name").or_insert_with(|| json!(name));
-        }
+    if let (Verb::Apply | Verb::Plan, Some(spec)) = (verb, item.named_spec()) {
         let spec = LinkSpec::parse(spec)?;
         if item.name.as_ref().is_some_and(|name| name != spec.name.as_str()) {
             return Err(Error::invalid(format!("Name: '{}' is not the command's name", spec.name)));
@@ -263,11 +253,7 @@ async fn one<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: Com
         (Verb::Apply, _) => Err(Error::invalid("spec is missing: give what the link is to lead to")),
         (Verb::Delete, None) => Ok(json!({"name": name, "id": null, "status": "DELETED", "attributes": {}})),
         (Verb::Delete, Some(link)) => {
-            if let Origin::Stack { stack_id, logical_resource_id } = &link.origin {
-                return Err(Error::conflict(format!(
-                    "{name} belongs to the resource {logical_resource_id} of the stack {stack_id}: remove it there"
-                )));
-            }
+            link.origin.check_not_a_stacks(&name)?;
             let asked = Asked { origin: link.origin.clone(), ..asked(&name) };
             let gone = delete(world, invocation, asked, &link.name).await?.unwrap_or(link);
             Ok(report(&gone))
@@ -312,7 +298,7 @@ pub async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: 
         let name = resource.name.clone().or_else(|| spec.get("Name")?.as_str().map(str::to_owned));
         name.ok_or_else(|| Error::invalid("Name is missing: give the link's name"))
     };
-    let stamp = Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None };
+    let stamp = invocation.stamp();
     let asked =
         |name: &str| Asked { origin: Origin::Terraform { name: name.to_owned() }, stamp: stamp.clone(), waiting: None };
     let name = name_of(&terraform.resource)?;
@@ -321,11 +307,8 @@ pub async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: 
         delete(world, invocation, asked(&name), &parse(&name)?).await?;
         return Ok(json!({"name": name, "id": id_of(&name), "status": "DELETED", "attributes": {}}));
     }
-    let mut spec = terraform.resource.spec.unwrap_or_default();
-    if let Some(fields) = spec.as_object_mut() {
-        fields.entry("Name").or_insert_with(|| json!(name));
-    }
-    let link = apply(world, invocation, asked(&name), LinkSpec::parse(spec)?).await?;
+    let spec = LinkSpec::parse(terraform.resource.named_spec().unwrap_or_default())?;
+    let link = apply(world, invocation, asked(&name), spec).await?;
     if let Some(previous) = terraform.previous.as_ref().and_then(|previous| name_of(previous).ok())
         && previous != name
     {

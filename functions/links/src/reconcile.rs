@@ -77,16 +77,23 @@ pub async fn note_departure<W: World>(
 /// The same for who has the lease already.
 pub async fn under_lease<W: World>(world: &W, mut lease: Lease<Option<Link>>) -> Result<Option<Link>, Error> {
     let registry = Registry::new(world.table());
-    let done = match lease.value.clone() {
-        Some(link) if link.status != Status::Deleted => work(world, link, &mut lease).await,
-        other => Ok(other),
+    let Some(link) = lease.value.clone() else {
+        lease.release(&registry).await?;
+        return Ok(None);
     };
+    let done = async {
+        let waiting = waiting(world, &link.name).await?;
+        let link = match link.status {
+            Status::Deleted => link,
+            _ => work(world, link, &mut lease, !waiting.is_empty()).await?,
+        };
+        Ok::<_, Error>((link, waiting))
+    };
+    let done = done.await;
     lease.release(&registry).await?;
-    let link = done?;
-    if let Some(link) = &link {
-        answer(world, link).await?;
-    }
-    Ok(link)
+    let (link, waiting) = done?;
+    answer(world, &link, waiting).await?;
+    Ok(Some(link))
 }
 
 /// What would be done now.
@@ -103,7 +110,12 @@ pub async fn look<W: World>(world: &W, link: &Link) -> Result<Plan, Error> {
     Ok(plan(&Observed { link, balancers: &balancers, present: &present, used: &used, departing }))
 }
 
-async fn work<W: World>(world: &W, before: Link, lease: &mut Lease<Option<Link>>) -> Result<Option<Link>, Error> {
+async fn work<W: World>(
+    world: &W,
+    before: Link,
+    lease: &mut Lease<Option<Link>>,
+    somebody_waits: bool,
+) -> Result<Link, Error> {
     let plan = look(world, &before).await?;
     tracing::info!(link = before.name.as_str(), plan = plan.to_string(), "looked");
     let mut link = before.clone();
@@ -141,12 +153,11 @@ async fn work<W: World>(world: &W, before: Link, lease: &mut Lease<Option<Link>>
     if has_changed {
         tell(world, &before, &link).await?;
     }
-    let waits = !waiting(world, &link.name).await?.is_empty();
     // A load balancer that is not there yet is found by its event or the schedule, unless somebody waits for it.
-    if is_unsettled && (waits || link.status != Status::Waiting || !link.retiring.is_empty()) {
+    if is_unsettled && (somebody_waits || link.status != Status::Waiting || !link.retiring.is_empty()) {
         world.queue().send(&[recheck(&link.name, RECHECK_SECONDS)]).await?;
     }
-    Ok(Some(link))
+    Ok(link)
 }
 
 /// What a reason begins with that is a quota's.
@@ -185,14 +196,13 @@ pub fn attributes(link: &Link) -> Map<String, Value> {
 }
 
 async fn waiting<W: World>(world: &W, name: &Name) -> Result<Vec<Record<Waiting>>, Error> {
-    let all = Registry::new(world.table()).list::<Waiting>(registry::link_waiting_key(name.as_str(), "")).await?;
-    Ok(all.into_iter().filter(|record| record.value.name == *name).collect())
+    Registry::new(world.table()).list(registry::link_waiting_key(name.as_str(), "")).await
 }
 
 /// Answers the stacks whose link has settled, or whose time is up. The URL goes once it was used.
-async fn answer<W: World>(world: &W, link: &Link) -> Result<(), Error> {
+async fn answer<W: World>(world: &W, link: &Link, waiting: Vec<Record<Waiting>>) -> Result<(), Error> {
     let registry = Registry::new(world.table());
-    for record in waiting(world, &link.name).await? {
+    for record in waiting {
         if let Some(outcome) = outcome(link, &record.value, world.now_seconds()) {
             world.responder().answer(&record.value.later, outcome, ANSWER).await?;
             registry.delete(&record).await?;

@@ -46,9 +46,8 @@ pub async fn command<W: World>(world: &W, invocation: &Invocation, command: Comm
     if verb == Verb::List {
         let mut all = Vec::new();
         for door in &doors {
-            for part in part::all(world, door).await? {
-                all.push(answer(&part, &observe::publication(world, &part).await?));
-            }
+            let parts = part::all(world, door).await?;
+            all.extend(parts.iter().map(|(part, publication)| answer(part, publication)));
         }
         return Ok(json!({"items": all}));
     }
@@ -63,7 +62,7 @@ pub async fn command<W: World>(world: &W, invocation: &Invocation, command: Comm
         (_, Some(_)) => Err(Error::invalid("spec is not a field of this command: give the front door's name alone")),
         (Verb::Publish | Verb::Plan, None) if part.place == Place::Root => {
             let mut all = Vec::new();
-            for part in part::all(world, &part.door).await? {
+            for (part, _) in part::all(world, &part.door).await? {
                 all.push(plan_or_publish(world, invocation, verb, &part).await?);
             }
             Ok(json!({"items": all}))
@@ -94,7 +93,7 @@ fn answer(part: &Part, publication: &Publication) -> Value {
     };
     let mut answer = json!({
         "name": part.name(),
-        "id": publication.shard_api.as_ref().unwrap_or(&part.door.rest_api_id),
+        "id": part.api(publication),
         "status": status,
         "attributes": {"Revision": publication.revision, "DeploymentId": publication.deployment_id},
     });
@@ -109,9 +108,7 @@ async fn plan<W: World>(world: &W, invocation: &Invocation, part: &Part) -> Resu
     let records = observe::routes(world, part).await?;
     let publication = observe::publication(world, part).await?;
     let mut part = part.clone();
-    if let (Some(_), Some(api)) = (part.segment(), &publication.shard_api) {
-        part.door.rest_api_id = api.clone();
-    }
+    part.door.rest_api_id = part.api(&publication).clone();
     let (part, door) = (&part, &part.door);
     let (_, foreign) = cycle::look_around(world, door, Depth::Pending, &publication).await?;
     let reading = observe::reading(world, part, invocation.caller.account(), &records, foreign).await?;
@@ -166,7 +163,7 @@ async fn rollback<W: World>(world: &W, invocation: &Invocation, part: &Part, spe
     let Back { revision } = read(spec)?;
     let registry = Registry::new(world.table());
     let mut lease = cycle::lease(world, invocation, part).await?;
-    let api = lease.value.shard_api.clone().unwrap_or_else(|| part.door.rest_api_id.clone());
+    let api = part.api(&lease.value).clone();
     let done = async {
         let all = revisions(world, part).await?;
         let live = lease.value.revision;

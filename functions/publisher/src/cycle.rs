@@ -106,7 +106,7 @@ async fn under_lease<W: World>(
     // Nobody can have edited a shard that has no REST API yet.
     let is_unmade = part.segment().is_some() && lease.value.shard_api.is_none();
     let depth = if is_unmade { Depth::Pending } else { depth };
-    part.door.rest_api_id = lease.value.shard_api.clone().unwrap_or(part.door.rest_api_id);
+    part.door.rest_api_id = part.api(&lease.value).clone();
     let (present, foreign) = look_around(world, &part.door, depth, &lease.value).await?;
     let reading = observe::reading(world, &part, invocation.caller.account(), &records, foreign).await?;
     let mut selection = select(&reading);

@@ -86,6 +86,11 @@ impl Part {
         }
     }
 
+    /// The REST API that it is published on: of a shard the one that was made for it, if that was.
+    pub fn api<'a>(&'a self, publication: &'a Publication) -> &'a RestApiId {
+        publication.shard_api.as_ref().unwrap_or(&self.door.rest_api_id)
+    }
+
     fn has(&self, segment: &str) -> bool {
         self.claims().is_none_or(|own| own == segment)
     }
@@ -101,9 +106,9 @@ pub fn find(doors: &[FrontDoorSpec], name: &str) -> Option<Part> {
     }
 }
 
-/// All parts of a front door; its root comes last, so that a path that moves to a shard is there before it goes here.
-pub async fn all<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Vec<Part>, Error> {
-    Ok(read(world, door).await?.0.into_iter().map(|(part, _)| part).collect())
+/// All parts of a front door, with what is published of each; its root comes last, so that a path that moves to a shard is there before it goes here.
+pub async fn all<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Vec<(Part, Publication)>, Error> {
+    Ok(read(world, door).await?.0)
 }
 
 /// The parts of which something waits to be published.
@@ -154,7 +159,7 @@ async fn read<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Read, Error> 
 /// writing it down is found again.
 pub async fn ensure_api<W: World>(world: &W, part: &Part, lease: &mut Lease<Publication>) -> Result<RestApiId, Error> {
     let (Some(segment), None) = (part.segment(), &lease.value.shard_api) else {
-        return Ok(lease.value.shard_api.clone().unwrap_or_else(|| part.door.rest_api_id.clone()));
+        return Ok(part.api(&lease.value).clone());
     };
     let (name, description) =
         (part.name(), format!("What the front door {} has below /{segment}; made by Foregate", part.door.name));

@@ -39,10 +39,13 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// the two.
 async fn every_part<W: World>(world: &W, invocation: &Invocation, depth: Depth) -> Result<bool, Error> {
     let (mut failed, mut done) = (None, true);
+    let surroundings = observe::surroundings(world).await?;
     for door in observe::front_doors(world).await? {
         let parts = match depth {
-            Depth::Pending => part::pending(world, &door, &observe::surroundings(world).await?).await?,
-            Depth::Everything | Depth::Forward => part::all(world, &door).await?,
+            Depth::Pending => part::pending(world, &door, &surroundings).await?,
+            Depth::Everything | Depth::Forward => {
+                part::all(world, &door).await?.into_iter().map(|(part, _)| part).collect()
+            }
         };
         let (mut is_whole, is_sharded) = (true, door.shards.is_some());
         for part in parts {

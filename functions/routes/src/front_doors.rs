@@ -20,6 +20,27 @@ pub fn physical_id(name: &str) -> String {
 
 /// Makes the front door, or makes it what is asked for now.
 pub async fn apply<W: World>(world: &W, origin: Origin, stamp: Stamp, spec: FrontDoorSpec) -> Result<FrontDoor, Error> {
+    let (mut record, _) = wanted(world, origin, stamp, spec).await?;
+    Registry::new(world.table()).put(&mut record).await?;
+    Ok(record.value)
+}
+
+/// What `apply` would do now, changing nothing.
+pub async fn plan<W: World>(world: &W, origin: Origin, stamp: Stamp, spec: FrontDoorSpec) -> Result<Value, Error> {
+    let (record, change) = wanted(world, origin, stamp, spec).await?;
+    let mut answer = answer(world, &record.value).await?;
+    (answer["status"], answer["plan"]) =
+        (json!("PLANNED"), json!(format!("{change} the front door {}", record.value.spec.name)));
+    Ok(answer)
+}
+
+/// The record as it is to be written, and what that does to the one that is there: `add`, `keep` or `change`.
+async fn wanted<W: World>(
+    world: &W,
+    origin: Origin,
+    stamp: Stamp,
+    spec: FrontDoorSpec,
+) -> Result<(Record<FrontDoor>, &'static str), Error> {
     let id = &spec.rest_api_id;
     let api = world.apis().rest_api(None, None, id).await?;
     let api =
@@ -57,9 +78,13 @@ pub async fn apply<W: World>(world: &W, origin: Origin, stamp: Stamp, spec: Fron
         )));
     }
     door.requests.note(stamp);
+    let change = match (record.version == 0 || door.deleted, door.spec == spec) {
+        (true, _) => "add",
+        (false, true) => "keep",
+        (false, false) => "change",
+    };
     (door.origin, door.spec, door.deleted) = (origin, spec, false);
-    registry.put(&mut record).await?;
-    Ok(record.value)
+    Ok((record, change))
 }
 
 /// Forgets the front door; its REST API stays as it is. One that has routes is kept: they would be nowhere.

@@ -35,6 +35,7 @@ pub fn check(
         ));
     };
     let endpoints: Vec<String> = endpoints.into_iter().map(|one| one.to_string()).collect();
+    let ours = endpoints.iter().cloned().collect();
     let partition = if place.region.starts_with("cn-") { "aws-cn" } else { "aws" };
     let path = sample(spec);
     let methods = spec.methods.iter().flat_map(|method| match method {
@@ -71,13 +72,14 @@ pub fn check(
                     )));
                 }
             }
-            let ours = endpoints.iter().cloned().collect();
-            if policy::others(policy, &request(endpoint), &ours).contains("*") {
-                return Err(wrong(format!(
-                    "lets in every VPC endpoint of every account ({} {path}): deny those whose aws:SourceVpce is not {endpoint}",
-                    method.as_str()
-                )));
-            }
+        }
+        // The same whichever of ours asks.
+        if policy::others(policy, &request(""), &ours).contains("*") {
+            return Err(wrong(format!(
+                "lets in every VPC endpoint of every account ({} {path}): deny those whose aws:SourceVpce is not {}",
+                method.as_str(),
+                endpoints.join(" or ")
+            )));
         }
     }
     Ok(())

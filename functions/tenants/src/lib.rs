@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use shared::command::{gather, verb};
+use shared::command::{answer, verb};
 use shared::custom_resource::{self, Kind, Outcome, Request, Responder};
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::front_door::Tenant;
-use shared::origin::{Origin, Stamp};
+use shared::origin::Origin;
 use shared::trigger::{Command, CommandItem, Terraform, TerraformAction, Trigger};
 use world::World;
 
@@ -68,11 +68,7 @@ fn physical_id(request: &Request) -> String {
 }
 
 async fn custom_resource<W: World>(world: &W, request: Request) -> Result<Outcome, Error> {
-    let origin = Origin::Stack {
-        stack_id: request.stack_id.as_str().to_owned(),
-        logical_resource_id: request.logical_resource_id.clone(),
-    };
-    let stamp = Stamp { fingerprint: request.fingerprint(), signed_at_seconds: request.signed_at_seconds };
+    let (origin, stamp) = (request.origin(), request.stamp());
     if request.kind == Kind::Delete {
         let physical_id = request.physical_resource_id.unwrap_or_default();
         let account = physical_id.strip_prefix(&onboard::physical_id("")).unwrap_or_default();
@@ -107,15 +103,12 @@ async fn command<W: World>(world: &W, invocation: &Invocation, command: Command)
     for item in items {
         answers.push((item.name.clone().unwrap_or_default(), one(world, invocation, verb, item).await));
     }
-    match batch {
-        true => gather(answers),
-        false => answers.pop().map_or_else(|| Ok(json!({"items": []})), |(_, answer)| answer),
-    }
+    answer(batch, answers)
 }
 
 /// A tenant's name is what the operator calls it; without one, its account.
 async fn one<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: CommandItem) -> Result<Value, Error> {
-    let stamp = Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None };
+    let stamp = invocation.stamp();
     if let (Verb::Apply | Verb::Plan, Some(spec)) = (verb, &item.spec) {
         let tenant = Tenant::parse(spec.clone())?;
         let name = item.name.unwrap_or_else(|| tenant.account.to_string());
@@ -135,11 +128,7 @@ async fn one<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: Com
         (_, _, Some(_)) => Err(Error::invalid("spec is not a field of this command: give the name alone")),
         (Verb::Get, Some(tenant), _) => Ok(onboard::answer(&tenant)),
         (Verb::Delete, Some(tenant), _) => {
-            if let Origin::Stack { stack_id, logical_resource_id } = &tenant.origin {
-                return Err(Error::conflict(format!(
-                    "{name} belongs to the resource {logical_resource_id} of the stack {stack_id}: remove it there"
-                )));
-            }
+            tenant.origin.check_not_a_stacks(&name)?;
             onboard::offboard(world, &tenant.origin, stamp, tenant.grants.account.as_str()).await?;
             Ok(json!({"name": name, "id": null, "status": "DELETED", "attributes": {}}))
         }
@@ -151,7 +140,7 @@ async fn one<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: Com
 }
 
 async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: Terraform) -> Result<Value, Error> {
-    let stamp = Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None };
+    let stamp = invocation.stamp();
     let tenant = Tenant::parse(terraform.resource.spec.unwrap_or_default())?;
     let (name, id) = (tenant.account.to_string(), onboard::physical_id(tenant.account.as_str()));
     let origin = Origin::Terraform { name: name.clone() };

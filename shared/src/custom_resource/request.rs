@@ -11,6 +11,7 @@ use url::Url;
 
 use super::response_url::{AllowedHosts, ResponseUrl};
 use crate::error::Error;
+use crate::origin::{Origin, Stamp};
 use crate::types::{AccountId, Arn, Malformed};
 
 /// What an answer repeats of the request, as JSON: CloudFormation takes 4,096 bytes, and a reason has to fit too.
@@ -130,6 +131,21 @@ pub struct Request {
     pub old_properties: Option<Value>,
     /// When CloudFormation signed the request, in seconds since the epoch; it orders the requests of one resource.
     pub signed_at_seconds: Option<u64>,
+}
+
+impl Request {
+    /// Who asks: the resource of the stack.
+    pub fn origin(&self) -> Origin {
+        Origin::Stack {
+            stack_id: self.stack_id.as_str().to_owned(),
+            logical_resource_id: self.logical_resource_id.clone(),
+        }
+    }
+
+    /// What tells this request from others.
+    pub fn stamp(&self) -> Stamp {
+        Stamp { fingerprint: self.fingerprint(), signed_at_seconds: self.signed_at_seconds }
+    }
 }
 
 impl Envelope {

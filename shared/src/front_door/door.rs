@@ -208,21 +208,14 @@ impl FrontDoorSpec {
         let read = |(path, item): (&String, &Value)| {
             let parsed: RoutePath = path.parse().map_err(|e| wrong(format!("{e}")))?;
             let item = item.as_object().ok_or_else(|| wrong(format!("{path} is not an object")))?;
-            let methods: Vec<&'static str> = item.keys().filter_map(|key| method_of(key)).map(Method::as_str).collect();
+            let methods: Vec<&'static str> =
+                item.keys().filter_map(|key| Method::of_key(key)).map(Method::as_str).collect();
             let is_any = methods.contains(&"ANY");
             let methods = if is_any { vec!["ANY"] } else { methods };
             let methods = serde_json::from_value(serde_json::json!(methods));
             Ok((parsed, methods.map_err(|_| wrong(format!("{path} has no method")))?))
         };
         paths.iter().map(read).collect()
-    }
-}
-
-/// The method that a key of a path item stands for.
-fn method_of(key: &str) -> Option<Method> {
-    match key {
-        "x-amazon-apigateway-any-method" => Some(Method::Any),
-        _ => serde_json::from_value(Value::String(key.to_ascii_uppercase())).ok().filter(|_| key != "any"),
     }
 }
 

@@ -33,10 +33,29 @@ const NAMES: [(&str, Method); 8] = [
     ("PUT", Method::Put),
 ];
 
+const ANY_KEY: &str = "x-amazon-apigateway-any-method";
+
 impl Method {
     /// The name, in upper case.
     pub fn as_str(self) -> &'static str {
         NAMES.iter().find(|(_, method)| *method == self).map_or("ANY", |(name, _)| name)
+    }
+
+    /// The key of an OpenAPI path item that stands for it.
+    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-any-method.html>
+    pub fn key(self) -> String {
+        match self {
+            Self::Any => ANY_KEY.to_owned(),
+            other => other.as_str().to_ascii_lowercase(),
+        }
+    }
+
+    /// The method that a key of an OpenAPI path item stands for; of other keys, none.
+    pub fn of_key(key: &str) -> Option<Self> {
+        match key {
+            ANY_KEY => Some(Self::Any),
+            _ => Self::all_by_name().find(|method| method.as_str().eq_ignore_ascii_case(key)),
+        }
     }
 
     /// Every method but `ANY`.

@@ -2,13 +2,13 @@
 
 use futures::StreamExt;
 use serde_json::{Value, json};
-use shared::command::{check_name, gather, verb};
+use shared::command::{answer, check_name, verb};
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::origin::Origin;
 use shared::trigger::{Command, CommandItem};
 
-use super::{apply_alone, shift, stamp};
+use super::{apply_alone, shift};
 use crate::intake;
 use crate::observe;
 use crate::reconcile::{self, Looked, Patience, Shift};
@@ -41,10 +41,7 @@ pub async fn command<W: World>(world: &W, invocation: &Invocation, command: Comm
     });
     let answers: Vec<(String, Result<Value, Error>)> =
         futures::stream::iter(work).buffered(CONCURRENT_MAX).collect().await;
-    match all {
-        true => gather(answers),
-        false => answers.into_iter().next().map_or_else(|| Ok(json!({"items": []})), |(_, answer)| answer),
-    }
+    answer(all, answers)
 }
 
 async fn every_binding<W: World>(world: &W) -> Result<Vec<CommandItem>, Error> {
@@ -100,12 +97,8 @@ async fn delete<W: World>(world: &W, invocation: &Invocation, shift: &Shift, nam
     let Some(binding) = found else {
         return Ok(json!({"name": name, "id": null, "status": Status::Deleted.as_str(), "attributes": {}}));
     };
-    if let Origin::Stack { stack_id, logical_resource_id } = &binding.origin {
-        return Err(Error::conflict(format!(
-            "{name} belongs to the resource {logical_resource_id} of the stack {stack_id}: remove it there"
-        )));
-    }
-    let outcome = intake::delete(world, shift, &binding.id, stamp(invocation)).await?;
+    binding.origin.check_not_a_stacks(&name)?;
+    let outcome = intake::delete(world, shift, &binding.id, invocation.stamp()).await?;
     let mut left = binding;
     left.status = Status::Deleted;
     let left = outcome.map_or(Ok(left), report::Outcome::into_answer)?;

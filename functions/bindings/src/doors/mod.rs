@@ -28,9 +28,9 @@ async fn apply_alone<W: World>(
     spec: Value,
 ) -> Result<Value, Error> {
     let wanted = intake::check(world, invocation.caller.account(), origin.clone(), spec).await?;
-    let binding = intake::apply(world, shift, wanted, stamp(invocation)).await?.into_answer()?;
+    let binding = intake::apply(world, shift, wanted, invocation.stamp()).await?.into_answer()?;
     let others = intake::of_origin(world, &origin).await?.into_iter().map(|other| other.id);
-    delete_all(world, shift, others.filter(|id| *id != binding.id), stamp(invocation)).await?;
+    delete_all(world, shift, others.filter(|id| *id != binding.id), invocation.stamp()).await?;
     Ok(report::answer(&binding))
 }
 
@@ -47,11 +47,6 @@ async fn delete_all<W: World>(
         }
     }
     Ok(())
-}
-
-/// The invocation's own mark. Commands come one by one and each is the newest.
-fn stamp(invocation: &Invocation) -> Stamp {
-    Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None }
 }
 
 /// What the invocation's leases are called, and when they end: a few seconds after Lambda has ended it for sure.

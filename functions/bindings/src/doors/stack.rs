@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 use shared::custom_resource::{Kind, Outcome as Answered, Request};
 use shared::entry::Invocation;
 use shared::error::Error;
-use shared::origin::{Origin, Stamp};
 
 use super::{delete_all, shift};
 use crate::intake;
@@ -16,14 +15,7 @@ use crate::world::World;
 /// the id then only names the resource.
 pub fn physical_id(request: &Request) -> String {
     let sink = crate::spec::BindingSpec::parse(request.properties.clone()).map(|spec| spec.sink.identity());
-    origin_of(request).id(KIND, sink.as_deref().unwrap_or("unreadable"))
-}
-
-fn origin_of(request: &Request) -> Origin {
-    Origin::Stack {
-        stack_id: request.stack_id.as_str().to_owned(),
-        logical_resource_id: request.logical_resource_id.clone(),
-    }
+    request.origin().id(KIND, sink.as_deref().unwrap_or("unreadable"))
 }
 
 /// `Custom::Binding`.
@@ -33,10 +25,10 @@ pub async fn custom_resource<W: World>(
     request: Request,
 ) -> Result<Answered, Error> {
     let shift = shift(invocation);
-    let stamp = Stamp { fingerprint: request.fingerprint(), signed_at_seconds: request.signed_at_seconds };
+    let stamp = request.stamp();
     match request.kind {
         Kind::Create | Kind::Update => {
-            let origin = origin_of(&request);
+            let origin = request.origin();
             let wanted = intake::check(world, invocation.caller.account(), origin, request.properties).await?;
             let binding = intake::apply(world, &shift, wanted, stamp).await?.into_answer()?;
             Ok(Answered::new(binding.id.clone(), fitting(report::attributes(&binding))))
@@ -53,7 +45,7 @@ pub async fn custom_resource<W: World>(
 /// Which bindings a Delete is about: the one that it names, or, if the id is none that we gave to this resource, all of
 /// the resource's.
 async fn deleted_ids<W: World>(world: &W, request: &Request, physical_id: &str) -> Result<Vec<String>, Error> {
-    let origin = origin_of(request);
+    let origin = request.origin();
     if physical_id.starts_with(&origin.id_prefix(KIND)) {
         return Ok(vec![physical_id.to_owned()]);
     }

@@ -7,7 +7,7 @@ use shared::error::Error;
 use shared::origin::Origin;
 use shared::trigger::{CommandItem, Terraform, TerraformAction};
 
-use super::{apply_alone, delete_all, shift, stamp};
+use super::{apply_alone, delete_all, shift};
 use crate::intake;
 use crate::reconcile::Shift;
 use crate::record::Status;
@@ -50,6 +50,6 @@ async fn drop_origin<W: World>(
     origin: &Origin,
 ) -> Result<Value, Error> {
     let ids = intake::of_origin(world, origin).await?.into_iter().map(|binding| binding.id);
-    delete_all(world, shift, ids, stamp(invocation)).await?;
+    delete_all(world, shift, ids, invocation.stamp()).await?;
     Ok(json!({"name": origin.name(), "id": null, "status": Status::Deleted.as_str(), "attributes": {}}))
 }

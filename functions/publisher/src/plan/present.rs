@@ -6,8 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use shared::front_door::{Method, Methods, RoutePath, RouteSpec, VariableNames, claims};
 
-use super::render::{METHOD_KEYS, method_name};
-
 /// The REST API's resources, by path.
 pub type Present = BTreeMap<String, Resource>;
 
@@ -93,8 +91,8 @@ pub fn names(document: &Value) -> BTreeSet<String> {
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         let ends = path.match_indices('/').skip(1).map(|(index, _)| index).chain([path.len()]);
         names.extend(ends.map(|end| path[..end].to_owned()).filter(|name| name != "/"));
-        let keys = item.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
-        names.extend(keys.filter(|key| METHOD_KEYS.contains(key)).map(|key| format!("{} {path}", method_name(key))));
+        let methods = item.as_object().into_iter().flatten().filter_map(|(key, _)| Method::of_key(key));
+        names.extend(methods.map(|method| format!("{} {path}", method.as_str())));
     }
     names
 }
@@ -179,8 +177,7 @@ pub fn drift(document: &Value, present: &Present, foreign: &BTreeSet<String>) ->
 /// What API Gateway shows of a method of ours; of the platform team's own it depends on more than we know.
 fn expected(document: &Value, path: &str, method: &str) -> Option<Shown> {
     let item = document["paths"][path].as_object()?;
-    let (_, operation) =
-        item.iter().find(|(key, _)| METHOD_KEYS.contains(&key.as_str()) && method_name(key) == method)?;
+    let (_, operation) = item.iter().find(|(key, _)| Method::of_key(key).is_some_and(|one| one.as_str() == method))?;
     let integration = &operation["x-amazon-apigateway-integration"];
     if integration["connectionType"] != "VPC_LINK" || integration["type"] != "http_proxy" {
         return None;

@@ -31,11 +31,12 @@ pub fn render(door: &FrontDoorSpec, had: &Carried, goes: &[Goes], region: &str) 
     }
     merge(document.entry("info").or_insert_with(|| json!({})), info, Keep::Theirs);
     for (key, value) in &had.extensions {
-        match document.get_mut(key) {
-            // Of gateway responses each one stands for itself.
-            Some(own) if key == GATEWAY_RESPONSES => merge(own, with_only_new(own, value), Keep::Theirs),
-            Some(_) => {}
-            None => drop(document.insert(key.clone(), value.clone())),
+        let own = document.entry(key).or_insert_with(|| value.clone());
+        // Of gateway responses each one stands for itself.
+        if let (GATEWAY_RESPONSES, Some(own), Some(there)) = (key.as_str(), own.as_object_mut(), value.as_object()) {
+            for (name, response) in there {
+                own.entry(name).or_insert_with(|| response.clone());
+            }
         }
     }
     if let Some(policy) = policy(door, had) {
@@ -45,15 +46,9 @@ pub fn render(door: &FrontDoorSpec, had: &Carried, goes: &[Goes], region: &str) 
     merge(document.entry("components").or_insert_with(|| json!({})), schemes, Keep::Ours);
     merge(document.entry("paths").or_insert_with(|| json!({})), json!(paths(goes, region)), Keep::Ours);
     if !had.has_foreign_methods && document["paths"].as_object().is_none_or(Map::is_empty) {
-        document["paths"] = json!({"/": {operation_key(Method::Any): nothing_here()}});
+        document["paths"] = json!({"/": {Method::Any.key(): nothing_here()}});
     }
     Value::Object(document)
-}
-
-/// What `there` has under keys that `own` has not.
-fn with_only_new(own: &Value, there: &Value) -> Value {
-    let there = there.as_object().into_iter().flatten();
-    there.filter(|(key, _)| own.get(key).is_none()).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// The settings that the base definition names itself: when it does so no more, they go.
@@ -157,39 +152,16 @@ fn paths(goes: &[Goes], region: &str) -> BTreeMap<String, Map<String, Value>> {
     for one in goes {
         let item = paths.entry(one.path.to_string()).or_default();
         for method in one.spec.methods.iter() {
-            item.insert(operation_key(method), operation(one, method, region));
+            item.insert(method.key(), operation(one, method, region));
         }
         if let Some(asked) = &one.spec.cors {
             cors.entry(&one.path).or_insert_with(|| (asked, BTreeSet::new())).1.extend(one.spec.methods.iter());
         }
     }
     for (path, (asked, methods)) in cors {
-        paths
-            .entry(path.to_string())
-            .or_default()
-            .insert(operation_key(Method::Options), preflight(path, asked, methods));
+        paths.entry(path.to_string()).or_default().insert(Method::Options.key(), preflight(path, asked, methods));
     }
     paths
-}
-
-/// The key of a path item that stands for the method.
-pub fn operation_key(method: Method) -> String {
-    match method {
-        Method::Any => "x-amazon-apigateway-any-method".to_owned(),
-        other => other.as_str().to_ascii_lowercase(),
-    }
-}
-
-/// The keys of a path item that are methods.
-pub const METHOD_KEYS: [&str; 8] =
-    ["get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"];
-
-/// The method that a key of a path item stands for, as API Gateway shows it.
-pub fn method_name(key: &str) -> String {
-    match key {
-        "x-amazon-apigateway-any-method" => Method::Any.as_str().to_owned(),
-        other => other.to_ascii_uppercase(),
-    }
 }
 
 /// What a browser hears that asks whether it may: API Gateway answers itself, to everybody, since it asks without

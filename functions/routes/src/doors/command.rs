@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use futures::StreamExt;
 use serde_json::{Value, json};
-use shared::command::{check_name, gather, verb};
+use shared::command::{check_name, verb};
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::front_door::records::{FrontDoor, Route, Status};
@@ -16,7 +16,7 @@ use shared::identity::Caller;
 use shared::origin::Origin;
 use shared::trigger::{Command, CommandItem};
 
-use super::{ANSWER, asked, published, register};
+use super::{ANSWER, answer, asked, published, register};
 use crate::authorise::authorise;
 use crate::front_doors;
 use crate::intake::{self, Asked, kind};
@@ -72,10 +72,7 @@ pub async fn command<W: World>(world: &W, invocation: &Invocation, mut command: 
         });
         answers = futures::stream::iter(finish).buffered(WAITING_MAX).collect().await;
     }
-    match batch {
-        true => gather(answers),
-        false => answers.into_iter().next().map_or_else(|| Ok(json!({"items": []})), |(_, answer)| answer),
-    }
+    shared::command::answer(batch, answers)
 }
 
 /// What has been asked for an item, and what is left to do.
@@ -137,11 +134,6 @@ async fn finish<W: World>(
         intake::withdraw(world, &asked, &other.id).await?;
     }
     Ok(answer(world, doors, &route))
-}
-
-fn answer<W: World>(world: &W, doors: &[FrontDoor], route: &Route) -> Value {
-    let door = doors.iter().map(|door| &door.spec).find(|door| door.name == route.spec.front_door);
-    crate::report::answer(world.region(), door, route)
 }
 
 async fn list<W: World>(world: &W, caller: &Caller, is_about_doors: bool) -> Result<Value, Error> {
@@ -218,11 +210,9 @@ async fn delete<W: World>(world: &W, invocation: &Invocation, name: &str) -> Res
         let gone = json!({"name": name, "id": null, "status": Status::Deleted.as_str(), "attributes": {}});
         return Ok(Begun::Done(gone));
     };
-    let is_own = route.owner == *invocation.caller.account();
-    if let (Origin::Stack { stack_id, logical_resource_id }, true) = (&route.origin, is_own) {
-        return Err(Error::conflict(format!(
-            "{name} belongs to the resource {logical_resource_id} of the stack {stack_id}: remove it there"
-        )));
+    // Another account's stack does not answer to an operator, who may take its route off all the same.
+    if route.owner == *invocation.caller.account() {
+        route.origin.check_not_a_stacks(name)?;
     }
     let asked = asked(&invocation.caller, route.origin.clone(), invocation);
     let withdrawn = intake::withdraw(world, &asked, &route.id).await?.unwrap_or(route);
@@ -236,17 +226,18 @@ async fn front_door<W: World>(
     item: CommandItem,
 ) -> Result<Value, Error> {
     invocation.caller.operator_only("front doors")?;
+    let spec = item.named_spec();
     let name = item.name.ok_or_else(|| Error::invalid("name is missing: give the front door's name"))?;
     let origin = Origin::Command { name: name.clone() };
-    let stamp = asked(&invocation.caller, origin.clone(), invocation).stamp;
-    match (verb, item.spec) {
-        (Verb::Apply, Some(mut spec)) => {
-            if let Some(fields) = spec.as_object_mut() {
-                fields.entry("Name").or_insert_with(|| json!(name));
-            }
+    let stamp = invocation.stamp();
+    match (verb, spec) {
+        (Verb::Apply | Verb::Plan, Some(spec)) => {
             let spec = FrontDoorSpec::parse(spec)?;
             if spec.name.as_str() != name {
                 return Err(Error::invalid(format!("Name: '{}' is not the command's name '{name}'", spec.name)));
+            }
+            if verb == Verb::Plan {
+                return front_doors::plan(world, origin, stamp, spec).await;
             }
             let door = front_doors::apply(world, origin, stamp, spec).await?;
             front_doors::answer(world, &door).await
@@ -261,7 +252,8 @@ async fn front_door<W: World>(
             Ok(json!({"name": name, "id": front_doors::physical_id(&name), "status": "DELETED", "attributes": {}}))
         }
         _ => Err(Error::invalid(
-            "a front door is applied with a spec, and got or deleted by its name; the publisher plans",
+            "a front door is applied or planned with a spec, and got or deleted by its name; what a publication would \
+             change is the publisher's to plan",
         )),
     }
 }

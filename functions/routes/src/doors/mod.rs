@@ -14,9 +14,9 @@ use serde_json::Value;
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::front_door::RouteSpec;
-use shared::front_door::records::{Route, Status};
+use shared::front_door::records::{FrontDoor, Route, Status};
 use shared::identity::Caller;
-use shared::origin::{Origin, Stamp};
+use shared::origin::Origin;
 use shared::registry::{self, Registry};
 pub use stack::{claimed, custom_resource, forged, physical_id};
 pub use terraform::terraform;
@@ -48,10 +48,9 @@ async fn register<W: World>(world: &W, caller: &Caller, asked: &Asked, spec: Val
     }
 }
 
-/// The invocation's own mark. Commands come one by one and each is the newest.
+/// What a command or Terraform asks for; no stack waits for it.
 fn asked(caller: &Caller, origin: Origin, invocation: &Invocation) -> Asked {
-    let stamp = Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None };
-    Asked { owner: caller.account().clone(), origin, stamp, request: None }
+    Asked { owner: caller.account().clone(), origin, stamp: invocation.stamp(), request: None }
 }
 
 /// Withdraws every route of one origin but `kept`. A stack hears of the last one.
@@ -82,9 +81,7 @@ async fn published<W: World>(world: &W, invocation: &Invocation, mut route: Rout
     Ok(route)
 }
 
-async fn answer<W: World>(world: &W, route: &Route) -> Result<Value, Error> {
-    report::settled(route)?;
-    let doors = crate::front_doors::list(world).await?;
+fn answer<W: World>(world: &W, doors: &[FrontDoor], route: &Route) -> Value {
     let door = doors.iter().map(|door| &door.spec).find(|door| door.name == route.spec.front_door);
-    Ok(report::answer(world.region(), door, route))
+    report::answer(world.region(), door, route)
 }

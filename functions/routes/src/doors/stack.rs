@@ -7,7 +7,6 @@ use shared::custom_resource::{Kind, Outcome, Reply, Request};
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::front_door::{FrontDoorSpec, RouteSpec};
-use shared::origin::{Origin, Stamp};
 use shared::types::AccountId;
 
 use super::register;
@@ -16,13 +15,6 @@ use crate::intake::{self, Asked, kind, route_id};
 use crate::world::World;
 
 const FRONT_DOOR: &str = "Custom::FrontDoor";
-
-fn origin_of(request: &Request) -> Origin {
-    Origin::Stack {
-        stack_id: request.stack_id.as_str().to_owned(),
-        logical_resource_id: request.logical_resource_id.clone(),
-    }
-}
 
 /// Whether the request names a stack of another account than the caller's, which the protocol refuses: it is told on the bus.
 pub fn forged(owner: &AccountId, event: &Value) -> Option<Error> {
@@ -46,7 +38,7 @@ pub fn claimed(event: &Value) -> (String, String) {
 /// The `PhysicalResourceId`, known before any work. A spec that can't be read has no path, and the id then only names the
 /// resource.
 pub fn physical_id(owner: &AccountId, request: &Request) -> String {
-    let origin = origin_of(request);
+    let origin = request.origin();
     if request.resource_type == FRONT_DOOR {
         let name = request.properties.get("Name").and_then(Value::as_str).unwrap_or("default");
         return front_doors::physical_id(&name.chars().take(128).collect::<String>());
@@ -73,10 +65,10 @@ pub async fn custom_resource<W: World>(world: &W, invocation: &Invocation, reque
 
 async fn route<W: World>(world: &W, invocation: &Invocation, request: Request) -> Result<Reply, Error> {
     let caller = &invocation.caller;
-    let stamp = Stamp { fingerprint: request.fingerprint(), signed_at_seconds: request.signed_at_seconds };
+    let stamp = request.stamp();
     let (kind, properties) = (request.kind, request.properties.clone());
     let physical_id = request.physical_resource_id.clone().unwrap_or_default();
-    let asked = Asked { owner: caller.account().clone(), origin: origin_of(&request), stamp, request: Some(request) };
+    let asked = Asked { owner: caller.account().clone(), origin: request.origin(), stamp, request: Some(request) };
     if kind != Kind::Delete {
         register(world, caller, &asked, properties).await?;
         return Ok(Reply::Later);
@@ -106,8 +98,8 @@ async fn remove<W: World>(world: &W, asked: &Asked, physical_id: &str, propertie
 }
 
 async fn front_door<W: World>(world: &W, request: Request) -> Result<Outcome, Error> {
-    let origin = origin_of(&request);
-    let stamp = Stamp { fingerprint: request.fingerprint(), signed_at_seconds: request.signed_at_seconds };
+    let origin = request.origin();
+    let stamp = request.stamp();
     if request.kind == Kind::Delete {
         let physical_id = request.physical_resource_id.unwrap_or_default();
         let name = physical_id.strip_prefix(&front_doors::physical_id("")).unwrap_or_default();

@@ -7,11 +7,12 @@ use shared::entry::Invocation;
 use shared::error::Error;
 use shared::front_door::records::Status;
 use shared::front_door::{FrontDoorSpec, Name, RoutePath, RouteSpec};
-use shared::origin::{Origin, Stamp};
+use shared::origin::Origin;
 use shared::trigger::{CommandItem, Terraform, TerraformAction};
 
 use super::{answer, asked, published, register, withdraw_all};
 use crate::front_doors;
+use crate::report::settled;
 use crate::world::World;
 
 /// A resource of Terraform's.
@@ -28,26 +29,24 @@ pub async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: 
         }
         return Ok(json!({"name": origin.name(), "id": null, "status": Status::Deleted.as_str(), "attributes": {}}));
     }
-    let asked = asked_by(origin.clone());
-    // A new name for the same path: the path is the old name's until that is off.
-    if let Some(previous) = &terraform.previous
-        && origin_of(previous)? != origin
-        && place_of(previous) == place_of(&terraform.resource)
+    // What it was called before is gone once it has another name, or another path that it is named after; where it keeps its
+    // path, before that: the path is the old name's until that is off.
+    let mut before = terraform.previous.as_ref().map(origin_of).transpose()?.filter(|before| *before != origin);
+    if terraform.previous.as_ref().map(place_of) == Some(place_of(&terraform.resource))
+        && let Some(before) = before.take()
     {
-        for route in withdraw_all(world, &asked_by(origin_of(previous)?), None).await? {
+        for route in withdraw_all(world, &asked_by(before), None).await? {
             published(world, invocation, route).await?;
         }
     }
+    let asked = asked_by(origin);
     let route = register(world, caller, &asked, terraform.resource.spec.unwrap_or_default()).await?;
     let route = published(world, invocation, route).await?;
-    let answer = answer(world, &route).await?;
+    settled(&route)?;
+    let answer = answer(world, &front_doors::list(world).await?, &route);
     withdraw_all(world, &asked, Some(&route.id)).await?;
-    // What it was called before is gone once it has another name, or another path that it is named after.
-    if let Some(previous) = &terraform.previous {
-        let previous = origin_of(previous)?;
-        if previous != origin {
-            withdraw_all(world, &asked_by(previous), None).await?;
-        }
+    if let Some(before) = before {
+        withdraw_all(world, &asked_by(before), None).await?;
     }
     Ok(answer)
 }
@@ -59,32 +58,22 @@ fn is_front_door(resource: &CommandItem) -> bool {
 /// A front door's name is its own, whatever Terraform calls it.
 async fn front_door<W: World>(world: &W, invocation: &Invocation, terraform: Terraform) -> Result<Value, Error> {
     invocation.caller.operator_only("front doors")?;
-    let read = |resource: &CommandItem| FrontDoorSpec::parse(named(resource));
+    let read = |resource: &CommandItem| FrontDoorSpec::parse(resource.named_spec().unwrap_or_default());
     let spec = read(&terraform.resource)?;
     let origin = |name: &str| Origin::Terraform { name: name.to_owned() };
-    let stamp = || Stamp { fingerprint: invocation.request_id.clone(), signed_at_seconds: None };
     let name = spec.name.to_string();
     if terraform.action == TerraformAction::Delete {
-        front_doors::delete(world, &origin(&name), stamp(), &name).await?;
+        front_doors::delete(world, &origin(&name), invocation.stamp(), &name).await?;
         return Ok(json!({"name": name, "id": front_doors::physical_id(&name), "status": "DELETED", "attributes": {}}));
     }
-    let door = front_doors::apply(world, origin(&name), stamp(), spec).await?;
+    let door = front_doors::apply(world, origin(&name), invocation.stamp(), spec).await?;
     if let Some(before) = terraform.previous.as_ref().and_then(|previous| read(previous).ok())
         && before.name.as_str() != name
     {
         let before = before.name.to_string();
-        front_doors::delete(world, &origin(&before), stamp(), &before).await?;
+        front_doors::delete(world, &origin(&before), invocation.stamp(), &before).await?;
     }
     front_doors::answer(world, &door).await
-}
-
-/// The spec, with `name` beside it as its `Name` where it has none.
-fn named(resource: &CommandItem) -> Value {
-    let mut spec = resource.spec.clone().unwrap_or_default();
-    if let (Some(fields), Some(name)) = (spec.as_object_mut(), &resource.name) {
-        fields.entry("Name").or_insert_with(|| json!(name));
-    }
-    spec
 }
 
 /// The front door and the path; of what can't be read, nothing.
