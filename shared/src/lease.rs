@@ -86,6 +86,11 @@ impl<R: Clone + Default + Serialize + DeserializeOwned> Lease<R> {
         registry.put(&mut self.record).await
     }
 
+    /// From the next write on, DynamoDB may delete the record at that second.
+    pub fn expire_at(&mut self, seconds: u64) {
+        self.record.expires_at_seconds = Some(seconds);
+    }
+
     /// Writes the value and gives the lease back.
     pub async fn release<T: Table>(mut self, registry: &Registry<'_, T>) -> Result<(), Error> {
         self.record.value = Leased { holder: None, value: self.value };

@@ -15,6 +15,12 @@
 //! | an answer that a stack waits for | `WAITING#DOOR` | route id, request | – |
 //! | a VPC link, and the lease on it | `LINK` | name | – |
 //! | an answer about a VPC link that a stack waits for | `LINK-WAITING` | name, request | – |
+//! | an API of the catalogue | `CATALOG-API` | account, region, API id | – |
+//! | a part of what a stage shows | `CATALOG-DOCUMENT#API` | hash, number | – |
+//! | what an owner has written to an API | `CATALOG-NOTES` | account, region, API id | – |
+//! | an account and region that is scanned, and the lease on it | `CATALOG-PLACE` | account, region | – |
+//! | where to look for APIs | `DISCOVERY` | discovery id | – |
+//! | a subscription, and the lease on it | `SUBSCRIPTION` | subscription id (begins with `subscription-ACCOUNT-`) | – |
 //!
 //! | access pattern | how |
 //! |---|---|
@@ -91,6 +97,39 @@ pub fn link_key(name: &str) -> ItemKey {
 /// Where an answer about a VPC link stands that a stack waits for.
 pub fn link_waiting_key(name: &str, request: &str) -> ItemKey {
     ItemKey { partition: "LINK-WAITING".into(), sort: format!("{name}#{request}") }
+}
+
+/// Where an API of the catalogue stands, by `ACCOUNT/REGION/API-ID`, or all of an account and region, by `ACCOUNT/REGION/`.
+pub fn catalog_api_key(api: &str) -> ItemKey {
+    ItemKey { partition: "CATALOG-API".into(), sort: api.into() }
+}
+
+/// Where a part of what an API's stages show stands, by hash; all parts of all hashes with an empty one. Each API has a
+/// partition of its own: documents are large, and a partition takes 1 MB a second.
+pub fn catalog_document_key(api: &str, hash: &str, part: Option<usize>) -> ItemKey {
+    let part = part.map(|number| format!("{number:03}")).unwrap_or_default();
+    let sort = if hash.is_empty() { String::new() } else { format!("{hash}#{part}") };
+    ItemKey { partition: format!("CATALOG-DOCUMENT#{api}"), sort }
+}
+
+/// Where what an owner has written to an API of the catalogue stands.
+pub fn catalog_notes_key(api: &str) -> ItemKey {
+    ItemKey { partition: "CATALOG-NOTES".into(), sort: api.into() }
+}
+
+/// Where what is known of an account and region stands.
+pub fn catalog_place_key(place: &str) -> ItemKey {
+    ItemKey { partition: "CATALOG-PLACE".into(), sort: place.into() }
+}
+
+/// Where a discovery stands.
+pub fn discovery_key(id: &str) -> ItemKey {
+    ItemKey { partition: "DISCOVERY".into(), sort: id.into() }
+}
+
+/// Where a subscription stands.
+pub fn subscription_key(id: &str) -> ItemKey {
+    ItemKey { partition: "SUBSCRIPTION".into(), sort: id.into() }
 }
 
 /// Where it stands when a call may be made next.

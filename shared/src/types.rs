@@ -105,6 +105,21 @@ checked_string!(
         && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 );
 
+/// What the names of AWS's hosts in a region end with.
+pub fn domain_of(region: &str) -> &'static str {
+    if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
+}
+
+/// The partition that the ARNs of a region are in.
+pub fn partition_of(region: &str) -> &'static str {
+    match region.split_once('-') {
+        Some(("cn", _)) => "aws-cn",
+        Some(("us", rest)) if rest.starts_with("gov") => "aws-us-gov",
+        Some(("eusc", _)) => "aws-eusc",
+        _ => "aws",
+    }
+}
+
 checked_string!(
     /// A VPC endpoint's id.
     VpcEndpointId,
@@ -208,6 +223,28 @@ checked_string!(
             && s.contains('-')
             && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'))
 );
+
+/// A text that nobody may see but who it is for: it does not print, and is never written into the registry.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a text for a secret.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for the one who is to have it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Secret(…)")
+    }
+}
 
 /// A TCP or UDP port, 1 to 65,535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

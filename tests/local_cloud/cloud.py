@@ -36,7 +36,7 @@ DEPLOY_SECONDS_MAX = 180
 STOP_SECONDS_MAX = 10
 
 # Which service's calls go to moto; all others go to ministack. The names are those that the SDKs derive.
-MOTO_SERVICES = ["EC2", "ELASTIC_LOAD_BALANCING_V2", "AUTO_SCALING", "API_GATEWAY", "STS"]
+MOTO_SERVICES = ["EC2", "ELASTIC_LOAD_BALANCING_V2", "AUTO_SCALING", "API_GATEWAY", "STS", "ORGANIZATIONS"]
 
 
 class Failed(Exception):
@@ -208,15 +208,20 @@ class Cloud:
         template = self.package((ROOT / "template.yaml").read_text(), pathlib.Path(binaries))
         (self.directory / "packaged.yaml").write_text(template)
         cloudformation = self.client("cloudformation")
+        # Through the bucket, as `sam deploy` does: a template that is sent itself has 51,200 bytes at most.
+        self.client("s3").put_object(Bucket=BUCKET, Key="packaged.yaml", Body=template.encode())
         cloudformation.create_stack(
             StackName=STACK,
-            TemplateBody=template,
+            TemplateURL=f"{self.urls['ministack']}/{BUCKET}/packaged.yaml",
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
             Parameters=[
                 {"ParameterKey": "Prefix", "ParameterValue": PREFIX},
                 {"ParameterKey": "Architecture", "ParameterValue": "x86_64"},
                 # Tests count calls: what the schedule does, they start themselves.
                 {"ParameterKey": "SyncSchedule", "ParameterValue": "rate(1 day)"},
+                {"ParameterKey": "CatalogSchedule", "ParameterValue": "rate(1 day)"},
+                # An account that has had its rate raised: the catalogue's pace has a test of its own.
+                {"ParameterKey": "CatalogCallsPerSecond", "ParameterValue": "1000"},
             ],
         )
 
@@ -270,6 +275,8 @@ class Cloud:
             "LINKS_SERVICE_TOKEN": outputs["LinksServiceToken"],
             "LINKS_QUEUE_URL": outputs["LinksQueueUrl"],
             "TENANTS_SERVICE_TOKEN": outputs["TenantsServiceToken"],
+            "CATALOG_SERVICE_TOKEN": outputs["CatalogServiceToken"],
+            "CATALOG_QUEUE_URL": outputs["CatalogQueueUrl"],
             "ANSWERS_PORT": str(self.ports["answers"]),
             "MINISTACK_URL": self.urls["ministack"],
             "MOTO_URL": self.urls["moto"],

@@ -223,8 +223,9 @@ def sync(api):
 
 def patch_deployments():
     """A deployment is a snapshot of the API, and a stage shows its deployment's, whatever becomes of the API (API Gateway
-    developer guide, "Deploy REST APIs"); GetExport exports a stage; a stage can only be pointed at a deployment that
-    there is; a deployment that a stage shows can't be deleted (API reference, DeleteDeployment)."""
+    developer guide, "Deploy REST APIs"); GetExport exports a stage, with the extensions that are asked for and no others
+    (API reference, GetExport); a stage can only be pointed at a deployment that there is; a deployment that a stage
+    shows can't be deleted (API reference, DeleteDeployment)."""
     create = models.APIGatewayBackend.create_deployment
     create_stage = models.APIGatewayBackend.create_stage
     update_stage = models.APIGatewayBackend.update_stage
@@ -253,10 +254,22 @@ def patch_deployments():
         return update_stage(self, function_id, stage_name, patch_operations)
 
     def get_export(self):
-        parts = self.path.split("/")
-        api = self.backend.get_rest_api(parts[-5])
-        stage = self.backend.get_stage(api.id, parts[-3])
-        document = api.deployments[stage.deployment_id].snapshot
+        api_id, stage_name, kind = self.path.rstrip("/").split("/")[-5::2]
+        if kind not in ("oas30", "swagger"):
+            raise BadRequestException(f"No API exporter for type '{kind}'")
+        api = self.backend.get_rest_api(api_id)
+        stage = self.backend.get_stage(api.id, stage_name)
+        document = copy.deepcopy(api.deployments[stage.deployment_id].snapshot)
+        base = {"basePath": {"default": stage.name}}
+        url = f"https://{api.id}.execute-api.{api.region_name}.amazonaws.com/{{basePath}}"
+        document["servers"] = [{"url": url, "variables": base}]
+        asked = self._get_param("extensions") or ""
+        if "integrations" not in asked and "apigateway" not in asked:
+            for operation in [item[key] for item in document["paths"].values() for key in METHODS if key in item]:
+                operation.pop("x-amazon-apigateway-integration", None)
+        if "authorizers" not in asked and "apigateway" not in asked:
+            for scheme in document.get("components", {}).get("securitySchemes", {}).values():
+                scheme.pop("x-amazon-apigateway-authorizer", None)
         return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
 
     models.APIGatewayBackend.create_deployment = create_deployment
@@ -363,8 +376,8 @@ def set_link_status(wish):
 
 
 class Throttle:
-    """The documented rates of API Gateway's control plane, per account: "Amazon API Gateway quotas", "creating, deploying
-    and managing an API". Off until somebody asks for it."""
+    """The documented rates of API Gateway's control plane, per account and region: "Amazon API Gateway quotas",
+    "creating, deploying and managing an API". Off until somebody asks for it."""
 
     # What a call is by its method and path, with how many there may be at once and per second. The first that fits.
     RATES = [
@@ -372,6 +385,9 @@ class Throttle:
         ("PutRestApi", "PUT", r"^/restapis/[^/]+/?$", 1, 1),
         ("GetResources", "GET", r"^/restapis/[^/]+/resources/?$", 5, 5 / 2),
         ("CreateVpcLink", "POST", r"^/vpclinks/?$", 1, 1 / 15),
+        ("CreateApiKey", "POST", r"^/apikeys/?$", 5, 5),
+        ("DeleteApiKey", "DELETE", r"^/apikeys/[^/]+/?$", 5, 5),
+        ("UpdateUsagePlan", "PATCH", r"^/usageplans/[^/]+/?$", 1, 1 / 20),
         ("other calls", "", r"^/(restapis|vpclinks|apikeys|usageplans|domainnames)", 40, 10),
     ]
 
@@ -387,16 +403,16 @@ class Throttle:
             self.is_on = wish.get("Enabled", self.is_on)
             return {"Throttled": self.throttled}
 
-    def refuses(self, method, path):
+    def refuses(self, account, region, method, path):
         kind = next((one for one in self.RATES if one[1] in ("", method) and re.match(one[2], path)), None)
         with self.lock:
             if kind is None or not self.is_on:
                 return False
             name, _, _, burst, per_second = kind
-            now = time.monotonic()
-            left, since = self.buckets.get(name, (burst, now))
+            bucket, now = (account, region, name), time.monotonic()
+            left, since = self.buckets.get(bucket, (burst, now))
             left = min(burst, left + (now - since) * per_second)
-            self.buckets[name] = (left - 1, now) if left >= 1 else (left, now)
+            self.buckets[bucket] = (left - 1, now) if left >= 1 else (left, now)
             self.throttled += left < 1
             return left < 1
 

@@ -1,10 +1,10 @@
-"""moto's server, patched towards AWS where it is laxer than AWS's documentation; moto_nodes.py and
-moto_apigateway.py have more of the patches, and name_server.py stands beside it.
+"""moto's server, patched towards AWS where it is laxer than AWS's documentation. moto_nodes.py, moto_apigateway.py,
+moto_catalog.py, moto_usage_plans.py and moto_permissions.py have more of the patches; name_server.py stands beside it.
 
 Each patch says what AWS does and where AWS says so. Nothing here knows Foregate. Besides AWS's own APIs there are a few
 routes under /local-cloud/ for what no API of AWS's can do: setting a target's health, replacing an endpoint's
-interface, setting what the name server answers, making many instances, and listing lifecycle actions and the calls that
-an application (by the SDK's `app/NAME` in its user agent) has made.
+interface, setting what the name server answers, making many instances or REST APIs, setting what a role may do, and
+listing lifecycle actions and the calls that an application (by the SDK's `app/NAME` in its user agent) has made.
 """
 
 import argparse
@@ -17,8 +17,12 @@ import time
 from urllib.parse import parse_qs
 
 import moto_apigateway
+import moto_catalog
 import moto_nodes
+import moto_permissions
+import moto_usage_plans
 import name_server
+from moto.apigateway.exceptions import ApiGatewayException
 from moto.apigateway.models import apigateway_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult
@@ -525,7 +529,8 @@ def make_instances(wish):
 
 
 def list_calls(wish):
-    """{"Application"}: the calls that it has made, oldest first, as {"action", "arguments"}."""
+    """{"Application"}: the calls that it has made, oldest first, as {"action", "arguments"}; the arguments of one to API
+    Gateway are its account, region and role (or "") and the status that it was answered."""
     with LOCK:
         return {"calls": [call for call in CALLS if f"app/{wish['Application']}" in call["agent"]]}
 
@@ -541,12 +546,21 @@ ROUTES = {
     "/local-cloud/vpc-link-status": moto_apigateway.set_link_status,
     "/local-cloud/vpc-link-seconds": moto_apigateway.set_link_seconds,
     "/local-cloud/throttle": moto_apigateway.THROTTLE.set,
+    "/local-cloud/rest-apis": moto_catalog.make_rest_apis,
+    "/local-cloud/rest-api": moto_catalog.change_rest_api,
+    "/local-cloud/role-policy": moto_permissions.set_role,
     "/local-cloud/calls": list_calls,
 }
 
 
+def refuse(start_response, status, error, message):
+    """As API Gateway does it."""
+    start_response(status, [("Content-Type", "application/json"), ("x-amzn-ErrorType", error)])
+    return [json.dumps({"message": message}).encode()]
+
+
 class LocalCloud:
-    """Notes each call, and answers the routes above."""
+    """Notes each call, holds it against rates and permissions, and answers the routes above."""
 
     def __init__(self, application):
         self.application = application
@@ -555,34 +569,49 @@ class LocalCloud:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length) if length else b""
         environ["wsgi.input"] = io.BytesIO(body)
-        route = ROUTES.get(environ["PATH_INFO"])
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        route = ROUTES.get(path)
         if route is None:
-            self.note(environ, body)
-            if moto_apigateway.THROTTLE.refuses(environ["REQUEST_METHOD"], environ["PATH_INFO"]):
-                headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", "TooManyRequestsException")]
-                start_response("429 Too Many Requests", headers)
-                return [b'{"message": "Too Many Requests"}']
+            caller = moto_permissions.Caller(environ)
+            start_response = self.note(environ, body, caller, start_response)
+            if moto_apigateway.THROTTLE.refuses(caller.account, caller.region, method, path):
+                error = "TooManyRequestsException"
+                return refuse(start_response, "429 Too Many Requests", error, "Too Many Requests")
+            refusal = moto_permissions.refusal(caller, method, path, body)
+            if refusal:
+                return refuse(start_response, "403 Forbidden", "AccessDeniedException", refusal)
             return self.application(environ, start_response)
         try:
             status, answer = "200 OK", route(json.loads(body or b"{}"))
         except KeyError as error:
             status, answer = "404 Not Found", {"missing": str(error)}
+        except ApiGatewayException as error:
+            status, answer = f"{error.code} {error.error_type}", {"message": error.message}
         start_response(status, [("Content-Type", "application/json")])
         return [json.dumps(answer).encode()]
 
     @staticmethod
-    def note(environ, body):
+    def note(environ, body, caller, start_response):
+        """The call, and a `start_response` that notes how it was answered."""
         path = environ["PATH_INFO"]
-        if path.startswith(("/restapis", "/vpclinks")):
+        if path.startswith(("/restapis", "/vpclinks", "/usageplans", "/apikeys")):
+            agent = environ.get("HTTP_X_AMZ_USER_AGENT", "") + environ.get("HTTP_USER_AGENT", "")
+            arguments = {"account": caller.account, "region": caller.region, "role": caller.role, "status": None}
             with LOCK:
-                agent = environ.get("HTTP_X_AMZ_USER_AGENT", "") + environ.get("HTTP_USER_AGENT", "")
-                CALLS.append({"action": f"{environ['REQUEST_METHOD']} {path}", "arguments": {}, "agent": agent})
+                CALLS.append({"action": f"{environ['REQUEST_METHOD']} {path}", "arguments": arguments, "agent": agent})
+
+            def noting(status, *args):
+                arguments["status"] = int(status.split()[0])
+                return start_response(status, *args)
+
+            return noting
         form = parse_qs(body.decode("utf-8", "replace")) if body.startswith(b"Action=") or b"&Action=" in body else {}
         if form:
             arguments = {key: values[0] for key, values in form.items() if key not in ("Action", "Version")}
             agent = f"{environ.get('HTTP_USER_AGENT', '')} {environ.get('HTTP_X_AMZ_USER_AGENT', '')}"
             with LOCK:
                 CALLS.append({"action": form["Action"][0], "arguments": arguments, "agent": agent})
+        return start_response
 
 
 def main():
@@ -607,6 +636,14 @@ def main():
         moto_apigateway.patch_deployments,
         moto_apigateway.patch_base_path_mappings,
         moto_apigateway.patch_links,
+        moto_catalog.patch_pages,
+        moto_catalog.patch_rest_apis,
+        moto_catalog.patch_stages,
+        moto_catalog.patch_tags,
+        moto_usage_plans.patch_api_keys,
+        moto_usage_plans.patch_usage_plans,
+        moto_usage_plans.patch_usage_plan_keys,
+        moto_permissions.patch_assume_role,
         moto_nodes.patch_lifecycle_hooks,
         moto_nodes.patch_terminated_instances,
         moto_nodes.patch_revoke_ingress,

@@ -25,7 +25,7 @@ fn files() -> BTreeMap<String, Value> {
 fn every_file_is_a_trigger_of_the_kind_that_it_is_named_after() {
     for (name, payload) in files() {
         let parts: Vec<&str> = name.split('.').collect();
-        let ["bindings" | "links" | "publisher" | "routes" | "tenants", what, "json"] = parts[..] else {
+        let ["bindings" | "catalog" | "links" | "publisher" | "routes" | "tenants", what, "json"] = parts[..] else {
             panic!("{name} is not called FUNCTION.WHAT-HAPPENED.json");
         };
         let is_for_bindings = parts[0] == "bindings";
@@ -45,6 +45,9 @@ fn every_file_is_a_trigger_of_the_kind_that_it_is_named_after() {
                         | "recheck-due"
                         | "load-balancer-created"
                         | "load-balancer-in-use"
+                        | "api-deployed"
+                        | "api-deleted"
+                        | "usage-plan-updated"
                 )
             }
             Trigger::Stream(_) => false,
@@ -82,7 +85,7 @@ async fn passes(cloud: &Cloud, patterns: &[String], event: &Value) -> Result<usi
 async fn every_event_of_awss_passes_exactly_one_deployed_rule() -> Result<()> {
     let cloud = Cloud::connect().await?;
     let patterns = patterns(&cloud).await?;
-    assert_eq!(patterns.len(), 11);
+    assert_eq!(patterns.len(), 12);
     for (name, event) in files() {
         let is_scheduled = event["detail-type"] == "Scheduled Event";
         if event["source"].as_str().is_some_and(|source| source.starts_with("aws.")) && !is_scheduled {
@@ -103,6 +106,7 @@ async fn an_event_that_changes_nothing_for_a_binding_wakes_nobody() -> Result<()
     let health = files().remove("bindings.node-scheduled-change.json").unwrap();
     let subnets = files().remove("bindings.load-balancer-subnets-set.json").unwrap();
     let launched = files().remove("bindings.node-launched.json").unwrap();
+    let deployed = files().remove("catalog.api-deployed.json").unwrap();
     let with = |event: &Value, pointer: &str, value: Value| {
         let mut event = event.clone();
         let (parent, field) = pointer.rsplit_once('/').unwrap();
@@ -127,6 +131,8 @@ async fn an_event_that_changes_nothing_for_a_binding_wakes_nobody() -> Result<()
         ("an issue and no change", with(&health, "/detail/eventTypeCategory", json!("issue"))),
         ("another call on load balancers", with(&subnets, "/detail/eventName", json!("AddTags"))),
         ("a launch that failed", with(&launched, "/detail-type", json!("EC2 Instance Launch Unsuccessful"))),
+        ("a call on API keys", with(&deployed, "/detail/eventName", json!("CreateApiKey"))),
+        ("a deployment that failed", with(&deployed, "/detail/errorCode", json!("TooManyRequestsException"))),
         ("no description", with(&created, "/detail/requestParameters", json!({"subnetId": "subnet-1"}))),
     ] {
         assert_eq!(passes(&cloud, &patterns, &event).await?, 0, "{why}");

@@ -6,7 +6,7 @@ use serde_json::Value;
 use shared::error::Error;
 use shared::front_door::{Backend, Method, RouteSpec};
 use shared::policy::{self, Principal, Request, Verdict};
-use shared::types::{AccountId, VpcEndpointId};
+use shared::types::{AccountId, VpcEndpointId, partition_of};
 
 /// Where an API is.
 pub struct Place<'a> {
@@ -36,7 +36,7 @@ pub fn check(
     };
     let endpoints: Vec<String> = endpoints.into_iter().map(|one| one.to_string()).collect();
     let ours = endpoints.iter().cloned().collect();
-    let partition = if place.region.starts_with("cn-") { "aws-cn" } else { "aws" };
+    let partition = partition_of(place.region);
     let path = sample(spec);
     let methods = spec.methods.iter().flat_map(|method| match method {
         Method::Any => Method::all_by_name().collect(),

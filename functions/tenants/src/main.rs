@@ -16,6 +16,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         table: DynamoTable::new(&config, var("FOREGATE_TABLE")?),
         bus: EventBus::new(&config, var("FOREGATE_BUS")?),
         routes_arn: var("FOREGATE_ROUTES_ARN")?,
+        catalog_arn: var("FOREGATE_CATALOG_ARN")?,
         bus_arn: var("FOREGATE_BUS_ARN")?,
     });
     let responder = Arc::new(Responder::of_environment()?);

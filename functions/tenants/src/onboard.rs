@@ -32,14 +32,23 @@ pub async fn onboard<W: World>(
     tenant.requests.note(stamp);
     (tenant.origin, tenant.grants, tenant.deleted) = (origin, grants, false);
     registry.put(&mut record).await?;
-    world.functions().admit(world.routes_arn(), &account).await?;
+    for function in functions(world) {
+        world.functions().admit(function, &account).await?;
+    }
     world.bus().admit_sender(&account).await?;
     let mut attributes = Map::new();
-    attributes.insert("RoutesServiceToken".into(), json!(format!("{}:{}", world.routes_arn(), alias_of(&account))));
+    let alias = |function: &str| json!(format!("{function}:{}", alias_of(&account)));
+    attributes.insert("RoutesServiceToken".into(), alias(world.routes_arn()));
+    attributes.insert("SubscriptionsServiceToken".into(), alias(world.catalog_arn()));
     attributes.insert("EventBusArn".into(), json!(world.bus_arn()));
     record.value.attributes = attributes.clone();
     registry.put(&mut record).await?;
     Ok(attributes)
+}
+
+/// What a tenant reaches through an alias of its own.
+fn functions<W: World>(world: &W) -> [&str; 2] {
+    [world.routes_arn(), world.catalog_arn()]
 }
 
 async fn record<W: World>(world: &W, origin: &Origin, grants: &Tenant) -> Result<Record<Onboarded>, Error> {
@@ -76,7 +85,9 @@ pub async fn offboard<W: World>(world: &W, origin: &Origin, stamp: Stamp, accoun
         return Ok(());
     }
     let account = &record.value.grants.account;
-    world.functions().expel(world.routes_arn(), account).await?;
+    for function in functions(world) {
+        world.functions().expel(function, account).await?;
+    }
     world.bus().expel_sender(account).await?;
     record.value.requests.note(stamp);
     record.value.deleted = true;
@@ -105,10 +116,13 @@ pub async fn list<W: World>(world: &W) -> Result<Vec<Onboarded>, Error> {
 
 /// A command's answer about a tenant.
 pub fn answer(tenant: &Onboarded) -> Value {
-    let Tenant { account, prefixes, backend_hosts, links, routes_max } = &tenant.grants;
+    let Tenant { account, prefixes, backend_hosts, links, usage_plans, routes_max } = &tenant.grants;
     let mut grants = json!({"Prefixes": prefixes, "BackendHosts": backend_hosts, "MaxRoutes": routes_max});
     if let Some(links) = links {
         grants["Links"] = json!(links);
+    }
+    if let Some(usage_plans) = usage_plans {
+        grants["UsagePlans"] = json!(usage_plans);
     }
     json!({
         "name": tenant.origin.name(),

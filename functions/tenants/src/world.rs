@@ -19,6 +19,8 @@ pub trait World: Send + Sync + 'static {
     fn bus(&self) -> &Self::Bus;
     /// The ARN of `routes`, which tenants reach through an alias each.
     fn routes_arn(&self) -> &str;
+    /// The ARN of `catalog`, which tenants reach through an alias each.
+    fn catalog_arn(&self) -> &str;
     /// The bus' ARN, which tenants send their events to.
     fn bus_arn(&self) -> &str;
 }
@@ -33,6 +35,8 @@ pub struct Parts<Functions, Table, Bus> {
     pub bus: Bus,
     /// The ARN of `routes`.
     pub routes_arn: String,
+    /// The ARN of `catalog`.
+    pub catalog_arn: String,
     /// The bus' ARN.
     pub bus_arn: String,
 }
@@ -53,6 +57,9 @@ impl<F: Admission + 'static, T: Table + 'static, B: BusAdmission + 'static> Worl
     }
     fn routes_arn(&self) -> &str {
         &self.routes_arn
+    }
+    fn catalog_arn(&self) -> &str {
+        &self.catalog_arn
     }
     fn bus_arn(&self) -> &str {
         &self.bus_arn

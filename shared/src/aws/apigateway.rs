@@ -1,10 +1,6 @@
-//! API Gateway (REST APIs), behind [`RestApis`] for the front door's own and [`MemberApis`] for those of other accounts.
-
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+//! API Gateway (the front door's own REST APIs and VPC links), behind [`RestApis`] and [`VpcLinks`].
 
 use aws_config::SdkConfig;
-use aws_config::sts::AssumeRoleProvider;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::primitives::Blob;
 use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, Op, PatchOperation, PutMode};
@@ -12,15 +8,15 @@ use serde_json::Value;
 
 use super::sdk::{failed, too_many_pages};
 use super::{
-    Answer, AwsError, Cause, GatewayResponse, ImportMode, MemberApis, Resource, ResourceMethod, RestApi, RestApis,
-    Stage, VpcLink, VpcLinks,
+    Answer, AwsError, Cause, GatewayResponse, ImportMode, Resource, ResourceMethod, RestApi, RestApis, Stage, VpcLink,
+    VpcLinks,
 };
-use crate::types::{AccountId, Region, RestApiId, StageName};
+use crate::types::{RestApiId, StageName};
 
 /// API Gateway's maximum; its default is 25.
-const PAGE: i32 = 500;
-/// An account has some tens of VPC links.
-const PAGES_MAX: usize = 20;
+pub(super) const PAGE: i32 = 500;
+/// An account has some tens of VPC links, 10,000 API keys at most, and fewer of everything else.
+pub(super) const PAGES_MAX: usize = 20;
 
 /// REST APIs of this account and region.
 #[derive(Clone, Debug)]
@@ -35,28 +31,28 @@ impl FrontDoorApis {
     }
 }
 
-async fn rest_api(client: &Client, id: &RestApiId) -> Answer<Option<RestApi>> {
-    let call = client.get_rest_api().rest_api_id(id.as_str());
-    let Some(api) = found(call.send().await.map_err(|e| failed("GetRestApi", id.as_str(), e)))? else {
-        return Ok(None);
-    };
-    let types = api.endpoint_configuration().map(|one| one.types().iter().map(|one| one.as_str().to_owned()).collect());
-    let policy = api.policy.as_deref().map(|escaped| policy_of(id, escaped)).transpose()?;
-    Ok(Some(RestApi {
-        policy,
-        endpoint_types: types.unwrap_or_default(),
-        name: api.name.unwrap_or_default(),
-        description: api.description,
-        binary_media_types: api.binary_media_types.unwrap_or_default(),
-        compressed_from_bytes: api.minimum_compression_size,
-        api_key_source: api.api_key_source.map(|source| source.as_str().to_owned()),
-    }))
+/// An API as GetRestApi and GetRestApis have it: two types of the SDK's with the same fields.
+macro_rules! api_of {
+    ($operation:expr, $api:expr) => {{
+        let (api, id) = ($api, $api.id.clone().unwrap_or_default());
+        let types = api.endpoint_configuration.iter().flat_map(|one| one.types());
+        let policy = api.policy.as_deref().map(|escaped| $crate::aws::apigateway::policy_of($operation, &id, escaped));
+        policy.transpose().map(|policy| $crate::aws::RestApi {
+            policy,
+            endpoint_types: types.map(|one| one.as_str().to_owned()).collect(),
+            name: api.name.clone().unwrap_or_default(),
+            description: api.description.clone(),
+            binary_media_types: api.binary_media_types.clone().unwrap_or_default(),
+            compressed_from_bytes: api.minimum_compression_size,
+            api_key_source: api.api_key_source.as_ref().map(|source| source.as_str().to_owned()),
+        })
+    }};
 }
+pub(super) use api_of;
 
 /// A policy arrives as JSON in a string whose quotes are escaped once more, without quotes around it.
-fn policy_of(id: &RestApiId, escaped: &str) -> Answer<Value> {
-    let unreadable =
-        |e: serde_json::Error| unreadable("GetRestApi", id.as_str(), format!("its policy is not JSON: {e}"));
+pub(super) fn policy_of(operation: &'static str, id: &str, escaped: &str) -> Answer<Value> {
+    let unreadable = |e: serde_json::Error| unreadable(operation, id, format!("its policy is not JSON: {e}"));
     if let Ok(policy) = serde_json::from_str(escaped) {
         return Ok(policy);
     }
@@ -64,7 +60,8 @@ fn policy_of(id: &RestApiId, escaped: &str) -> Answer<Value> {
     serde_json::from_str(&text).map_err(unreadable)
 }
 
-fn found<T>(answer: Answer<T>) -> Answer<Option<T>> {
+/// What AWS does not know is not there.
+pub(super) fn found<T>(answer: Answer<T>) -> Answer<Option<T>> {
     match answer {
         Ok(there) => Ok(Some(there)),
         Err(error) if error.cause == Cause::NotFound => Ok(None),
@@ -74,7 +71,9 @@ fn found<T>(answer: Answer<T>) -> Answer<Option<T>> {
 
 impl RestApis for FrontDoorApis {
     async fn rest_api(&self, id: &RestApiId) -> Answer<Option<RestApi>> {
-        rest_api(&self.client, id).await
+        let call = self.client.get_rest_api().rest_api_id(id.as_str());
+        let there = found(call.send().await.map_err(|e| failed("GetRestApi", id.as_str(), e)))?;
+        there.map(|api| api_of!("GetRestApi", &api)).transpose()
     }
 
     async fn import(&self, id: &RestApiId, mode: ImportMode, document: &str) -> Answer<()> {
@@ -251,65 +250,6 @@ fn resource(one: aws_sdk_apigateway::types::Resource) -> Resource {
     }
 }
 
-/// An account, or the central one, and a region, or the function's own.
-type Place = (Option<AccountId>, Option<Region>);
-
-/// REST APIs of the accounts that have Foregate's read-only role.
-#[derive(Debug)]
-pub struct Members {
-    config: SdkConfig,
-    role: String,
-    // A client for each account and region: credentials last an hour, and a warm function sees the same accounts again.
-    clients: Mutex<BTreeMap<Place, Client>>,
-}
-
-impl Members {
-    /// Reads with each account's role called `role`; makes no call.
-    pub fn new(config: &SdkConfig, role: String) -> Self {
-        Self { config: config.clone(), role, clients: Mutex::default() }
-    }
-
-    async fn client(&self, account: Option<&AccountId>, region: Option<&Region>) -> Client {
-        let key = (account.cloned(), region.cloned());
-        if let Some(client) = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return client.clone();
-        }
-        let mut config = aws_sdk_apigateway::config::Builder::from(&self.config);
-        if let Some(region) = region {
-            config = config.region(aws_config::Region::new(region.as_str().to_owned()));
-        }
-        if let Some(account) = account {
-            let arn = format!("arn:{}:iam::{account}:role/{}", self.partition(), self.role);
-            let provider =
-                AssumeRoleProvider::builder(arn).session_name("foregate").configure(&self.config).build().await;
-            config = config.credentials_provider(provider);
-        }
-        let client = Client::from_conf(config.build());
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(key, client.clone());
-        client
-    }
-
-    fn partition(&self) -> &'static str {
-        match self.config.region().map(AsRef::as_ref).unwrap_or_default().split_once('-') {
-            Some(("cn", _)) => "aws-cn",
-            Some(("us", rest)) if rest.starts_with("gov") => "aws-us-gov",
-            Some(("eusc", _)) => "aws-eusc",
-            _ => "aws",
-        }
-    }
-}
-
-impl MemberApis for Members {
-    async fn rest_api(
-        &self,
-        account: Option<&AccountId>,
-        region: Option<&Region>,
-        id: &RestApiId,
-    ) -> Answer<Option<RestApi>> {
-        rest_api(&self.client(account, region).await, id).await
-    }
-}
-
-fn unreadable(operation: &'static str, subject: &str, message: String) -> AwsError {
+pub(super) fn unreadable(operation: &'static str, subject: &str, message: String) -> AwsError {
     AwsError { operation, subject: subject.to_owned(), cause: Cause::Unavailable, code: String::new(), message }
 }

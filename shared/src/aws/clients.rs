@@ -8,7 +8,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 
 #[cfg(feature = "apigateway")]
-pub use super::apigateway::{FrontDoorApis, Members};
+pub use super::apigateway::FrontDoorApis;
 #[cfg(feature = "autoscaling")]
 pub use super::autoscaling::Scaling;
 #[cfg(feature = "dns")]
@@ -23,6 +23,10 @@ pub use super::elbv2::Elbv2;
 pub use super::eventbridge::EventBus;
 #[cfg(feature = "lambda")]
 pub use super::lambda::Functions;
+#[cfg(feature = "apigateway")]
+pub use super::members::Members;
+#[cfg(feature = "organizations")]
+pub use super::organizations::Organizations;
 #[cfg(feature = "sqs")]
 pub use super::sqs::SqsQueue;
 

@@ -6,6 +6,8 @@
 //! simulations.
 
 #[cfg(feature = "apigateway")]
+mod api_keys;
+#[cfg(feature = "apigateway")]
 mod apigateway;
 #[cfg(feature = "autoscaling")]
 mod autoscaling;
@@ -23,8 +25,12 @@ mod error;
 mod eventbridge;
 #[cfg(feature = "lambda")]
 mod lambda;
+#[cfg(feature = "apigateway")]
+mod members;
 #[cfg(feature = "model")]
 pub mod model;
+#[cfg(feature = "organizations")]
+mod organizations;
 #[cfg(any(
     feature = "apigateway",
     feature = "autoscaling",
@@ -33,6 +39,7 @@ pub mod model;
     feature = "elbv2",
     feature = "eventbridge",
     feature = "lambda",
+    feature = "organizations",
     feature = "sqs"
 ))]
 mod sdk;
@@ -48,7 +55,7 @@ use ipnet::Ipv4Net;
 use serde_json::Value;
 
 use crate::types::{
-    AccountId, Health, HostName, InstanceId, InterfaceId, LoadBalancerArn, Port, PortRange, Region, RestApiId,
+    AccountId, Health, HostName, InstanceId, InterfaceId, LoadBalancerArn, Port, PortRange, Region, RestApiId, Secret,
     SecurityGroupId, StageName, TargetGroupArn, TargetId, VpcEndpointId, Zone,
 };
 
@@ -415,6 +422,138 @@ pub trait MemberApis: Send + Sync {
         region: Option<&Region>,
         id: &RestApiId,
     ) -> impl Future<Output = Answer<Option<RestApi>>> + Send;
+}
+
+/// As whom, and in which region, API Gateway is asked about another account's APIs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Access {
+    /// The account and its role; the function's own where there is none.
+    pub role: Option<MemberRole>,
+    /// The region; the function's own where none is named.
+    pub region: Option<Region>,
+}
+
+/// A role of an account that lets Foregate in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MemberRole {
+    /// The account.
+    pub account: AccountId,
+    /// The role's name.
+    pub name: String,
+    /// What its trust policy wants to be told.
+    pub external_id: Option<String>,
+}
+
+/// A REST API, from GetRestApis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedApi {
+    /// Its id.
+    pub id: RestApiId,
+    /// What GetRestApi says, too.
+    pub api: RestApi,
+    /// The least TLS that it takes, such as `TLS_1_2`, where API Gateway says so.
+    pub security_policy: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A stage, from GetStages.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListedStage {
+    /// Its name.
+    pub name: String,
+    /// The deployment that it shows.
+    pub deployment_id: String,
+    /// Whether it has access log settings.
+    pub has_access_log: bool,
+    /// The settings by method, `*/*` for all that have none of their own.
+    pub settings: BTreeMap<String, MethodSettings>,
+    /// Its variables.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// What a stage does with calls of a method.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MethodSettings {
+    /// `OFF`, `ERROR` or `INFO`; empty where nothing is said.
+    pub logging: String,
+    /// How many calls a second there may be; below 0 where nothing is said.
+    pub calls_per_second: f64,
+}
+
+/// A usage plan, from GetUsagePlans.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsagePlan {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The API's id and the stage of each that it is for.
+    pub stages: BTreeSet<(String, String)>,
+    /// Whether it has a throttle.
+    pub has_throttle: bool,
+}
+
+/// The calls of API Gateway that say what REST APIs an account has. Each reads only.
+pub trait ApisOfAccounts: Send + Sync {
+    /// GetRestApis, every page.
+    fn list_apis(&self, access: &Access) -> impl Future<Output = Answer<Vec<ListedApi>>> + Send;
+
+    /// GetRestApi; `None` when AWS says that there is no such API.
+    fn one_api(&self, access: &Access, id: &RestApiId) -> impl Future<Output = Answer<Option<ListedApi>>> + Send;
+
+    /// GetStages, which has no pages; `None` when the API is gone.
+    fn list_stages(
+        &self,
+        access: &Access,
+        id: &RestApiId,
+    ) -> impl Future<Output = Answer<Option<Vec<ListedStage>>>> + Send;
+
+    /// GetUsagePlans, every page.
+    fn list_plans(&self, access: &Access) -> impl Future<Output = Answer<Vec<UsagePlan>>> + Send;
+
+    /// GetExport of a stage as OpenAPI 3.0, with the integrations and the authorizers: what its deployment shows. `None`
+    /// when the stage is gone.
+    fn export_stage(
+        &self,
+        access: &Access,
+        id: &RestApiId,
+        stage: &str,
+    ) -> impl Future<Output = Answer<Option<Value>>> + Send;
+}
+
+/// The calls of API Gateway on API keys. A key's value is given by [`ApiKeys::key_value`] alone.
+pub trait ApiKeys: Send + Sync {
+    /// GetApiKeys without values, every page: the id of the key with exactly this name, of several always the same.
+    fn find_key(&self, access: &Access, name: &str) -> impl Future<Output = Answer<Option<String>>> + Send;
+
+    /// CreateApiKey, enabled, with one tag: its id.
+    fn create_key(
+        &self,
+        access: &Access,
+        name: &str,
+        description: &str,
+        tag: (&str, &str),
+    ) -> impl Future<Output = Answer<String>> + Send;
+
+    /// GetApiKey with its value; `None` when it does not exist (any more).
+    fn key_value(&self, access: &Access, id: &str) -> impl Future<Output = Answer<Option<Secret>>> + Send;
+
+    /// UpdateApiKey: whether it may be used. [`Cause::NotFound`] when it does not exist.
+    fn enable_key(&self, access: &Access, id: &str, enabled: bool) -> impl Future<Output = Answer<()>> + Send;
+
+    /// DeleteApiKey, which takes it off its usage plans; one that is gone is no error.
+    fn delete_key(&self, access: &Access, id: &str) -> impl Future<Output = Answer<()>> + Send;
+
+    /// CreateUsagePlanKey; a key that is on the plan already is no error.
+    fn attach_key(&self, access: &Access, plan_id: &str, key_id: &str) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// The calls of AWS Organizations.
+pub trait Organization: Send + Sync {
+    /// ListAccountsForParent and ListOrganizationalUnitsForParent, every page: the active accounts of the unit and of all
+    /// units below it.
+    fn accounts_below(&self, unit_id: &str) -> impl Future<Output = Answer<BTreeSet<AccountId>>> + Send;
 }
 
 /// A stage, from GetStage.

@@ -60,7 +60,7 @@ fn root_of(error: &dyn Error) -> String {
 }
 
 /// A list that did not end within its maximum of pages: a part must not pass for the whole.
-#[cfg(any(feature = "apigateway", feature = "autoscaling", feature = "ec2"))]
+#[cfg(any(feature = "apigateway", feature = "autoscaling", feature = "ec2", feature = "organizations"))]
 pub(super) fn too_many_pages(operation: &'static str, subject: &str, pages: usize) -> AwsError {
     let message = format!("{pages} pages were not all");
     AwsError { operation, subject: subject.to_owned(), cause: Cause::Unavailable, code: String::new(), message }

@@ -10,7 +10,7 @@ use super::path::RESERVED;
 use super::{Method, Methods, Name, RoutePath, Segment};
 use crate::error::Error;
 use crate::fields::{read, scalar};
-use crate::types::{RestApiId, StageName, VpcEndpointId};
+use crate::types::{RestApiId, StageName, VpcEndpointId, domain_of};
 
 /// API Gateway's quota of resources per REST API where nothing is said; it can be raised.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
@@ -158,7 +158,7 @@ impl FrontDoorSpec {
         if let Some(domain) = &self.shards {
             return format!("https://{}", domain.as_str());
         }
-        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let domain = domain_of(region);
         format!("https://{}.execute-api.{region}.{domain}/{}", self.rest_api_id, self.stage_name)
     }
 

@@ -24,6 +24,10 @@ pub struct Tenant {
     pub backend_hosts: BTreeSet<HostName>,
     /// The VPC links that they may go through; all but the private APIs' one where nothing is said.
     pub links: Option<BTreeSet<Name>>,
+    /// The usage plans of the central account that it may subscribe to, by id or name; those for front doors where nothing
+    /// is said.
+    #[serde(default)]
+    pub usage_plans: Option<BTreeSet<String>>,
     /// How many routes it may have.
     pub routes_max: u32,
 }
@@ -36,6 +40,7 @@ struct Written {
     #[serde(default)]
     backend_hosts: BTreeSet<HostName>,
     links: Option<BTreeSet<Name>>,
+    usage_plans: Option<BTreeSet<String>>,
     #[serde(default, deserialize_with = "scalar")]
     max_routes: Option<u32>,
 }
@@ -43,7 +48,7 @@ struct Written {
 impl Tenant {
     /// Reads a spec; the error names the field.
     pub fn parse(spec: Value) -> Result<Self, Error> {
-        let Written { account_id: account, prefixes, backend_hosts, links, max_routes } = read(spec)?;
+        let Written { account_id: account, prefixes, backend_hosts, links, usage_plans, max_routes } = read(spec)?;
         if prefixes.is_empty() {
             return Err(Error::invalid("Prefixes: name at least one, such as /cats"));
         }
@@ -62,13 +67,14 @@ impl Tenant {
         let backend_hosts = backend_hosts.iter().map(|host| host.as_str().to_ascii_lowercase().parse());
         let backend_hosts =
             backend_hosts.collect::<Result<_, _>>().map_err(|e| Error::invalid(format!("BackendHosts: {e}")))?;
-        Ok(Self { account, prefixes, backend_hosts, links, routes_max: max_routes.unwrap_or(ROUTES_MAX) })
+        let routes_max = max_routes.unwrap_or(ROUTES_MAX);
+        Ok(Self { account, prefixes, backend_hosts, links, usage_plans, routes_max })
     }
 
     /// Whether the account may have this route on a front door whose private APIs are behind `private_link`; that a
     /// private API is its own is for AWS to say.
     pub fn admit(&self, spec: &RouteSpec, private_link: Option<&Name>) -> Result<(), Error> {
-        let Self { account, prefixes, backend_hosts, links, routes_max: _ } = self;
+        let Self { account, prefixes, backend_hosts, links, usage_plans: _, routes_max: _ } = self;
         if !prefixes.iter().any(|prefix| spec.path.is_below(prefix)) {
             return Err(Error::forbidden(format!(
                 "Path: account {account} may register paths under {}, and {} is not: ask your platform team for it",

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use shared::front_door::{
     Auth, Backend, Cors, FrontDoorSpec, HeaderValue, Method, Mode, RoutePath, RouteSpec, Segment, variables_in,
 };
+use shared::types::domain_of;
 
 use super::{Carried, Goes};
 
@@ -322,7 +323,7 @@ fn uri(spec: &RouteSpec, region: &str) -> String {
         Backend::Http { url, .. } => without_plus(url.as_str()),
         Backend::PrivateApi { rest_api_id, stage_name, path, region: own } => {
             let region = own.as_ref().map_or(region, |region| region.as_str());
-            let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+            let domain = domain_of(region);
             let path = path.as_ref().map_or_else(|| own_path(&spec.path), |path| without_plus(path.as_str()));
             format!("https://{rest_api_id}.execute-api.{region}.{domain}/{stage_name}{path}")
         }

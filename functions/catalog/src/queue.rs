@@ -1,0 +1,306 @@
+//! The door for events: what CloudTrail says of API Gateway, the schedule, and messages of our own. A batch is folded to the places
+//! and APIs that it is about, each is looked at once. An event never says what to do, only where to look.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use serde_json::{Value, json};
+use shared::aws::{Message, Queue};
+use shared::entry::Invocation;
+use shared::error::Error;
+use shared::trigger::QueuedEvent;
+use shared::types::RestApiId;
+
+use crate::plan::saga;
+use crate::record::{Place, Subscription};
+use crate::scan::{self, Scope};
+use crate::subscriptions::{self, Wish};
+use crate::targets::{self, Target, Targets};
+use crate::world::World;
+
+/// The `source` of Foregate's own messages.
+const OWN_SOURCE: &str = "foregate";
+/// The `detail-type` of a message that says to scan a place, or to go on with it.
+const SCAN: &str = "Catalog Scan";
+/// The `detail-type` of a message that says to look at one subscription.
+const SUBSCRIPTION: &str = "Subscription Look";
+/// With less time than this left a scan would end before it has looked at anything.
+const SCAN_MIN: Duration = Duration::from_secs(30);
+/// How soon to look again when somebody else was at it.
+const BUSY_SECONDS: u32 = 15;
+
+fn message(detail_type: &str, detail: Value, delay_seconds: u32) -> Message {
+    Message { body: json!({"source": OWN_SOURCE, "detail-type": detail_type, "detail": detail}), delay_seconds }
+}
+
+/// A message that says to scan the target's place.
+pub fn scan_message(target: &Target) -> Message {
+    message(SCAN, target.to_message(), 0)
+}
+
+fn subscription_message(id: &str) -> Message {
+    message(SUBSCRIPTION, json!({"id": id}), 0)
+}
+
+/// Where to look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Look {
+    /// Everywhere, and at every subscription of which something is due.
+    Everything,
+    /// At a place, as the message says.
+    Scan(Target),
+    /// At this of a place, if it is one of ours.
+    Part(Place, Scope),
+    /// At a subscription.
+    Subscription(String),
+}
+
+fn read(event: &EventBridgeEvent) -> Option<Look> {
+    match (event.source.as_str(), event.detail_type.as_str()) {
+        ("aws.events" | "aws.scheduler", "Scheduled Event") => Some(Look::Everything),
+        ("aws.apigateway", "AWS API Call via CloudTrail") => called(event),
+        (OWN_SOURCE, SCAN) => Target::of_message(&event.detail).map(Look::Scan),
+        (OWN_SOURCE, SUBSCRIPTION) => Some(Look::Subscription(event.detail.get("id")?.as_str()?.to_owned())),
+        _ => None,
+    }
+}
+
+/// What a call of API Gateway's is about: a REST API, or usage plans. CloudTrail calls those of HTTP APIs the same; they name an
+/// `apiId` and no `restApiId`.
+fn called(event: &EventBridgeEvent) -> Option<Look> {
+    let place =
+        Place { account: event.account.as_deref()?.parse().ok()?, region: event.region.as_deref()?.parse().ok()? };
+    let detail = &event.detail;
+    if detail.get("errorCode").is_some() {
+        return None;
+    }
+    let name = detail.get("eventName").and_then(Value::as_str)?;
+    if name.contains("UsagePlan") && !name.contains("Key") {
+        return Some(Look::Part(place, Scope { plans: true, ..Scope::default() }));
+    }
+    let made = || detail.pointer("/responseElements/id").filter(|_| matches!(name, "CreateRestApi" | "ImportRestApi"));
+    let id = detail.pointer("/requestParameters/restApiId").or_else(made)?;
+    let id: RestApiId = id.as_str()?.parse().ok()?;
+    Some(Look::Part(place, Scope { apis: BTreeSet::from([id]), ..Scope::default() }))
+}
+
+/// A folded batch: each thing once, with the messages that asked for it.
+#[derive(Default)]
+struct Folded {
+    everything: Vec<String>,
+    scans: Vec<(Target, Vec<String>)>,
+    parts: BTreeMap<Place, (Scope, Vec<String>)>,
+    subscriptions: BTreeMap<String, Vec<String>>,
+}
+
+impl Folded {
+    fn add(&mut self, look: Look, message: String) {
+        match look {
+            Look::Everything => self.everything.push(message),
+            Look::Scan(target) => match self.scans.iter_mut().find(|(known, _)| *known == target) {
+                Some((_, messages)) => messages.push(message),
+                None => self.scans.push((target, vec![message])),
+            },
+            Look::Part(place, scope) => {
+                let (known, messages) = self.parts.entry(place).or_default();
+                known.apis.extend(scope.apis);
+                known.plans |= scope.plans;
+                messages.push(message);
+            }
+            Look::Subscription(id) => self.subscriptions.entry(id).or_default().push(message),
+        }
+    }
+}
+
+/// A batch from the queue in, the partial batch answer out.
+pub async fn batch<W: World>(world: &W, invocation: &Invocation, messages: Vec<QueuedEvent>) -> Value {
+    let (mut folded, mut failed) = (Folded::default(), BTreeSet::new());
+    for QueuedEvent { message_id, event } in messages {
+        match event {
+            Ok(event) => match read(&event) {
+                Some(look) => folded.add(look, message_id),
+                None => tracing::info!(event.source, event.detail_type, "ignored an event that is about no REST API"),
+            },
+            Err(error) => {
+                tracing::error!(message_id, "{error}");
+                failed.insert(message_id);
+            }
+        }
+    }
+    for (messages, error) in work_off(world, invocation, folded).await {
+        tracing::error!("failed to look: {error}");
+        failed.extend(messages);
+    }
+    let failures: Vec<Value> = failed.iter().map(|id| json!({"itemIdentifier": id})).collect();
+    json!({"batchItemFailures": failures})
+}
+
+/// One event that came by itself.
+pub async fn single<W: World>(world: &W, invocation: &Invocation, event: EventBridgeEvent) -> Result<Value, Error> {
+    let mut folded = Folded::default();
+    if let Some(look) = read(&event) {
+        folded.add(look, String::new());
+    }
+    match work_off(world, invocation, folded).await.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok(json!({})),
+    }
+}
+
+/// What events are about is looked at before what is only due. The messages whose work failed, and why.
+async fn work_off<W: World>(world: &W, invocation: &Invocation, folded: Folded) -> Vec<(Vec<String>, Error)> {
+    let mut failed = Vec::new();
+    if !folded.parts.is_empty() {
+        match targets::known(world).await {
+            Ok(known) => {
+                for (place, (scope, messages)) in folded.parts {
+                    let done = part(world, invocation, &known, &place, &scope).await;
+                    failed.extend(done.err().map(|error| (messages, error)));
+                }
+            }
+            Err(error) => failed.push((folded.parts.into_values().flat_map(|(_, messages)| messages).collect(), error)),
+        }
+    }
+    for (id, messages) in folded.subscriptions {
+        let done = subscriptions::wish(world, invocation, &id, None, Wish::Look).await;
+        failed.extend(done.err().map(|error| (messages, error)));
+    }
+    if !folded.everything.is_empty() {
+        failed.extend(everything(world).await.err().map(|error| (folded.everything, error)));
+    }
+    for (target, messages) in folded.scans {
+        failed.extend(whole(world, invocation, &target).await.err().map(|error| (messages, error)));
+    }
+    failed
+}
+
+/// Each place gets a message, so that each has its own tries and its own time; and so does each subscription of which something
+/// is due.
+async fn everything<W: World>(world: &W) -> Result<(), Error> {
+    let now = world.now_seconds();
+    let targets = targets::all(world).await?;
+    for unit in &targets.unread {
+        tracing::warn!(unit = unit.id, "an organizational unit could not be read: {}", unit.why);
+    }
+    let mut messages: Vec<Message> = targets.places.iter().map(scan_message).collect();
+    let is_due = |one: &&Subscription| {
+        saga::next(one, now).is_some() || saga::due_at_seconds(one, now).is_some_and(|at| at <= now)
+    };
+    let all = subscriptions::list(world, None).await?;
+    messages.extend(all.iter().filter(is_due).map(|one| subscription_message(&one.id)));
+    Ok(world.queue().send(&messages).await?)
+}
+
+/// Scans a place, or goes on with it; what there is no time for gets a message.
+pub async fn whole<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    target: &Target,
+) -> Result<Option<scan::Report>, Error> {
+    if invocation.remaining() < SCAN_MIN {
+        world.queue().send(&[scan_message(target)]).await?;
+        return Ok(None);
+    }
+    let report = scan::scan(world, invocation, target, &Scope::all()).await?;
+    after(world, target, report.as_ref()).await?;
+    if report.as_ref().is_some_and(|report| report.is_pending) {
+        world.queue().send(&[scan_message(target)]).await?;
+    }
+    Ok(report)
+}
+
+async fn part<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    known: &Targets,
+    place: &Place,
+    scope: &Scope,
+) -> Result<(), Error> {
+    let Some(target) = known.at(place) else {
+        tracing::info!(place = place.to_string(), "ignored an event of a place that nobody has asked to look at");
+        return Ok(());
+    };
+    let report = scan::scan(world, invocation, target, scope).await?;
+    if report.is_none() || report.as_ref().is_some_and(|report| report.is_pending) {
+        // Somebody is at it, perhaps past these APIs already: they are looked at again, one message for each.
+        let event = |parameters: Value, name: &str| {
+            let detail = json!({"eventName": name, "requestParameters": parameters});
+            let body = json!({
+                "source": "aws.apigateway", "detail-type": "AWS API Call via CloudTrail", "account": place.account,
+                "region": place.region, "detail": detail,
+            });
+            Message { body, delay_seconds: BUSY_SECONDS }
+        };
+        let apis = scope.apis.iter().map(|id| event(json!({"restApiId": id}), "UpdateRestApi"));
+        let plans = scope.plans.then(|| event(json!({}), "UpdateUsagePlan"));
+        let messages: Vec<Message> = apis.chain(plans).collect();
+        return Ok(world.queue().send(&messages).await?);
+    }
+    after(world, target, report.as_ref()).await
+}
+
+/// Subscriptions follow the usage plans that came, went or changed.
+async fn after<W: World>(world: &W, target: &Target, report: Option<&scan::Report>) -> Result<(), Error> {
+    if !report.is_some_and(|report| report.have_plans_changed) {
+        return Ok(());
+    }
+    let all = subscriptions::list(world, None).await?;
+    let messages: Vec<Message> =
+        all.iter().filter(|one| one.plan.place == target.place).map(|one| subscription_message(&one.id)).collect();
+    Ok(world.queue().send(&messages).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(source: &str, kind: &str, detail: Value) -> EventBridgeEvent {
+        let body = json!({
+            "source": source, "detail-type": kind, "account": "111122223333", "region": "eu-west-1", "resources": [],
+            "detail": detail,
+        });
+        serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn an_event_says_which_api_or_that_plans_are_not_as_they_were() {
+        let place = Place { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
+        let api = |id: &str| {
+            Some(Look::Part(place.clone(), Scope { apis: BTreeSet::from([id.parse().unwrap()]), ..Scope::default() }))
+        };
+        let plans = Some(Look::Part(place.clone(), Scope { plans: true, ..Scope::default() }));
+        for (name, request, response, expected) in [
+            ("CreateDeployment", json!({"restApiId": "a1"}), json!({"id": "d1"}), api("a1")),
+            ("UpdateStage", json!({"restApiId": "a1", "stageName": "prod"}), json!({}), api("a1")),
+            ("DeleteRestApi", json!({"restApiId": "a1"}), json!(null), api("a1")),
+            ("CreateRestApi", json!({"createRestApiInput": {}}), json!({"id": "b1"}), api("b1")),
+            ("CreateUsagePlan", json!({}), json!({"id": "p1"}), plans.clone()),
+            ("UpdateUsagePlan", json!({"usagePlanId": "p1"}), json!({}), plans),
+            ("CreateUsagePlanKey", json!({"usagePlanId": "p1"}), json!({}), None),
+            ("CreateApi", json!({"apiId": "h1"}), json!({"apiId": "h1"}), None),
+            ("CreateVpcLink", json!({}), json!({"id": "v1"}), None),
+        ] {
+            let detail = json!({"eventName": name, "requestParameters": request, "responseElements": response});
+            let event = event("aws.apigateway", "AWS API Call via CloudTrail", detail);
+            assert_eq!(read(&event), expected, "{name}");
+        }
+        let refused = json!({"eventName": "DeleteRestApi", "requestParameters": {"restApiId": "a1"}, "errorCode": "AccessDenied"});
+        assert_eq!(read(&event("aws.apigateway", "AWS API Call via CloudTrail", refused)), None);
+        assert_eq!(read(&event("aws.events", "Scheduled Event", json!({}))), Some(Look::Everything));
+        assert_eq!(read(&event("foregate", SCAN, json!({}))), None, "without a place it is about nothing");
+    }
+
+    #[test]
+    fn a_burst_of_events_is_one_look_at_each_place() {
+        let mut folded = Folded::default();
+        for number in 0..100 {
+            let detail =
+                json!({"eventName": "UpdateStage", "requestParameters": {"restApiId": format!("a{}", number % 3)}});
+            let look = read(&event("aws.apigateway", "AWS API Call via CloudTrail", detail)).unwrap();
+            folded.add(look, number.to_string());
+        }
+        let (scope, messages) = folded.parts.into_values().next().unwrap();
+        assert_eq!((scope.apis.len(), messages.len()), (3, 100));
+    }
+}

@@ -1,0 +1,176 @@
+//! Where to look: the places that the discoveries name, each with the role that reads there. Where nobody has said anything,
+//! the central account and the function's own region.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use shared::aws::{Access, MemberRole, Organization};
+use shared::error::Error;
+use shared::registry::{self, Record, Registry};
+use shared::types::{AccountId, Region};
+
+use crate::record::{Discovery, Place};
+use crate::spec::{AccountEntry, DiscoverySpec};
+use crate::world::World;
+
+/// A place to look at, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The place.
+    pub place: Place,
+    /// As whom.
+    pub access: Access,
+    /// Whether APIs are wanted that no usage plan is for.
+    pub include_all: bool,
+}
+
+impl Target {
+    /// As a message says it: a scan that is gone on with is of what it began with.
+    pub fn to_message(&self) -> Value {
+        let role = self.access.role.as_ref().map(|role| json!({"name": role.name, "externalId": role.external_id}));
+        json!({
+            "account": self.place.account, "region": self.place.region, "role": role, "includeAll": self.include_all,
+        })
+    }
+
+    /// What [`to_message`](Self::to_message) has said.
+    pub fn of_message(message: &Value) -> Option<Self> {
+        let account: AccountId = message.get("account")?.as_str()?.parse().ok()?;
+        let region: Region = message.get("region")?.as_str()?.parse().ok()?;
+        let role = message.get("role").filter(|role| !role.is_null());
+        let role = role.and_then(|role| {
+            let external_id = role.get("externalId").and_then(Value::as_str).map(str::to_owned);
+            Some(MemberRole { account: account.clone(), name: role.get("name")?.as_str()?.to_owned(), external_id })
+        });
+        Some(Self {
+            access: Access { role, region: Some(region.clone()) },
+            place: Place { account, region },
+            include_all: message.get("includeAll").and_then(Value::as_bool).unwrap_or_default(),
+        })
+    }
+}
+
+/// A unit whose accounts could not be read; those that it had before are looked at all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadUnit {
+    /// The unit.
+    pub id: String,
+    /// Why not.
+    pub why: String,
+}
+
+/// Where to look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Targets {
+    /// The places, each once.
+    pub places: Vec<Target>,
+    /// What could not be read of the organization.
+    pub unread: Vec<UnreadUnit>,
+}
+
+impl Targets {
+    /// The target for this place.
+    pub fn at(&self, place: &Place) -> Option<&Target> {
+        self.places.iter().find(|target| target.place == *place)
+    }
+
+    /// Every place once: of two that say different things of one the first says how, and one that wants all gets all.
+    fn fold(targets: Vec<Target>, unread: Vec<UnreadUnit>) -> Self {
+        let mut by_place: BTreeMap<Place, Target> = BTreeMap::new();
+        for target in targets {
+            let known = by_place.entry(target.place.clone()).or_insert_with(|| target.clone());
+            known.include_all |= target.include_all;
+        }
+        Self { places: by_place.into_values().collect(), unread }
+    }
+}
+
+/// All discoveries that are not given up.
+pub async fn discoveries<W: World>(world: &W) -> Result<Vec<Record<Discovery>>, Error> {
+    let mut all = Registry::new(world.table()).list::<Discovery>(registry::discovery_key("")).await?;
+    all.retain(|record| !record.value.deleted);
+    Ok(all)
+}
+
+/// Where to look, as the discoveries say, with the accounts that their units have now.
+pub async fn all<W: World>(world: &W) -> Result<Targets, Error> {
+    let (mut targets, mut unread) = (Vec::new(), Vec::new());
+    for mut record in discoveries(world).await? {
+        if let Some(unit) = &record.value.spec.organizational_unit {
+            match world.organization().accounts_below(&unit.organizational_unit_id).await {
+                Ok(accounts) if accounts != record.value.accounts => {
+                    record.value.accounts = accounts;
+                    // Somebody who changes the discovery meanwhile wins; its accounts are read again with the next scan.
+                    Registry::new(world.table()).put(&mut record).await.ok();
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let id = unit.organizational_unit_id.clone();
+                    unread.push(UnreadUnit { id, why: error.to_string() });
+                }
+            }
+        }
+        targets.extend(of_spec(world, &record.value.spec, &record.value.accounts));
+    }
+    if targets.is_empty() && unread.is_empty() {
+        targets.push(home(world));
+    }
+    Ok(Targets::fold(targets, unread))
+}
+
+/// As they are known, without asking the organization.
+pub async fn known<W: World>(world: &W) -> Result<Targets, Error> {
+    let records = discoveries(world).await?;
+    let mut targets: Vec<Target> =
+        records.iter().flat_map(|record| of_spec(world, &record.value.spec, &record.value.accounts)).collect();
+    if records.is_empty() {
+        targets.push(home(world));
+    }
+    Ok(Targets::fold(targets, Vec::new()))
+}
+
+/// Where a command says to look, this once.
+pub async fn once<W: World>(world: &W, spec: &DiscoverySpec) -> Result<Targets, Error> {
+    let accounts = match &spec.organizational_unit {
+        None => BTreeSet::new(),
+        Some(unit) => world.organization().accounts_below(&unit.organizational_unit_id).await?,
+    };
+    Ok(Targets::fold(of_spec(world, spec, &accounts), Vec::new()))
+}
+
+fn home<W: World>(world: &W) -> Target {
+    let place = world.settings().home.clone();
+    let access = world.settings().reading(&place.account, &place.region, None, None);
+    Target { place, access, include_all: false }
+}
+
+fn of_spec<W: World>(world: &W, spec: &DiscoverySpec, of_unit: &BTreeSet<AccountId>) -> Vec<Target> {
+    let settings = world.settings();
+    let of_unit = spec.organizational_unit.iter().flat_map(|unit| {
+        of_unit.iter().map(|account| AccountEntry {
+            account_id: account.clone(),
+            regions: unit.regions.clone(),
+            role_name: unit.role_name.clone(),
+            external_id: unit.external_id.clone(),
+        })
+    });
+    let entries = spec.accounts.iter().cloned().chain(of_unit);
+    let targets = entries.flat_map(|entry| {
+        let regions = match entry.regions.is_empty() {
+            true => vec![settings.home.region.clone()],
+            false => entry.regions.clone(),
+        };
+        let target = move |region: Region| Target {
+            access: settings.reading(
+                &entry.account_id,
+                &region,
+                entry.role_name.as_deref(),
+                entry.external_id.as_deref(),
+            ),
+            place: Place { account: entry.account_id.clone(), region },
+            include_all: spec.include_apis_without_usage_plan,
+        };
+        regions.into_iter().map(target)
+    });
+    targets.collect()
+}
