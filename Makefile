@@ -35,7 +35,7 @@ test: lint build ## everything: lint, unit tests, and the deployed functions on 
 
 .PHONY: unit
 unit: checkout ## the tests that need no local cloud
-	cargo test --workspace --locked --lib --bins --test house --test simulation --test simulation_nodes --test simulation_rules --test simulation_routes --test simulation_links
+	cargo test --workspace --locked --lib --bins --test house --test simulation --test simulation_nodes --test simulation_rules --test simulation_routes --test simulation_links --test simulation_catalog
 
 .PHONY: lint
 lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents

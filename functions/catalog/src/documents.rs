@@ -1,5 +1,6 @@
 //! The documents of the catalogue: what stages show, by hash, packed, in parts that DynamoDB takes. A document is written before
-//! the API's record names it, and removed after none does.
+//! the API's record names it, and removed after none does; what a run leaves that breaks off in between goes with the API's next
+//! change.
 
 use std::collections::BTreeSet;
 

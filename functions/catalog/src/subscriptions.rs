@@ -279,17 +279,17 @@ async fn finish<W: World>(
         lease.release(&registry).await?;
         return Err(Error::upstream("the subscription is gone again: try once more"));
     };
-    subscription.status = saga::status(&subscription, world.now_seconds());
-    let value = match (&ran, wanted) {
-        (Ok(()), Some(wanted)) => value(world, &mut subscription, wanted).await?,
-        _ => None,
+    let value = match (ran, wanted) {
+        (Ok(()), Some(wanted)) => value(world, &mut subscription, wanted).await,
+        (ran, _) => ran.map(|()| None),
     };
+    subscription.status = saga::status(&subscription, world.now_seconds());
     if subscription.status == Subscribed::Revoked {
         lease.expire_at(world.now_seconds() + TOMBSTONE_SECONDS);
     }
     lease.value = Some(subscription.clone());
     lease.release(&registry).await?;
-    ran.map(|()| Given { subscription, value })
+    Ok(Given { subscription, value: value? })
 }
 
 async fn run<W: World>(world: &W, lease: &mut Lease<Option<Subscription>>) -> Result<(), Error> {
@@ -320,21 +320,14 @@ async fn take<W: World>(world: &W, subscription: &mut Subscription, step: Step) 
             };
             (key.id, key.is_enabled) = (Some(id), true);
         }
-        Step::Attach(_) => {
-            match apis.attach_key(&access, &plan, &id).await {
-                // Somebody has deleted the key: it is made anew.
-                Err(error) if error.cause == Cause::NotFound && apis.find_key(&access, &key.name).await?.is_none() => {
-                    (key.id, key.is_given) = (None, false);
-                    return Ok(());
-                }
-                other => other.map_err(refused)?,
-            }
-            key.is_attached = true;
-        }
-        Step::Enable(_, enabled) => {
-            apis.enable_key(&access, &id, enabled).await?;
-            key.is_enabled = enabled;
-        }
+        Step::Attach(_) => match apis.attach_key(&access, &plan, &id).await {
+            Ok(()) => key.is_attached = true,
+            Err(error) => forget(apis, &access, key, error).await?,
+        },
+        Step::Enable(_, enabled) => match apis.enable_key(&access, &id, enabled).await {
+            Ok(()) => key.is_enabled = enabled,
+            Err(error) => forget(apis, &access, key, error).await?,
+        },
         Step::Delete(_) => {
             // By its name: its id may have got lost, and of a key that is gone IAM says that it may not be deleted, since
             // it has no tag any more.
@@ -344,6 +337,17 @@ async fn take<W: World>(world: &W, subscription: &mut Subscription, step: Step) 
             subscription.keys.remove(index);
         }
     }
+    Ok(())
+}
+
+/// A key that somebody has deleted is made anew; any other error stays one. Of a key that is gone IAM says that it may not be
+/// touched, since it has no tag any more.
+async fn forget<A: ApiKeys>(apis: &A, access: &Access, key: &mut Key, error: AwsError) -> Result<(), Error> {
+    let may_be_gone = matches!(error.cause, Cause::NotFound | Cause::Denied);
+    if !may_be_gone || apis.find_key(access, &key.name).await?.is_some() {
+        return Err(refused(error));
+    }
+    *key = Key { name: key.name.clone(), retires_at_seconds: key.retires_at_seconds, ..Key::default() };
     Ok(())
 }
 
@@ -374,20 +378,24 @@ async fn value<W: World>(world: &W, subscription: &mut Subscription, wanted: Val
         return Ok(None);
     };
     let value = match world.apis().key_value(&access, &id).await {
-        // Of a key that is gone IAM says that it may not be read, since it has no tag any more.
-        Err(error) if error.cause == Cause::Denied && world.apis().find_key(&access, &key.name).await?.is_none() => {
-            None
+        Ok(Some(value)) => value,
+        Ok(None) => {
+            *key = Key { name: key.name.clone(), ..Key::default() };
+            return Err(gone(&id));
         }
-        other => other?,
+        Err(error) => {
+            forget(world.apis(), &access, key, error).await?;
+            return Err(gone(&id));
+        }
     };
-    if value.is_none() {
-        (key.id, key.is_attached, key.is_given) = (None, false, false);
-        return Err(Error::conflict(format!(
-            "somebody has deleted the API key {id} of this subscription: ask again, and another is made"
-        )));
-    }
     key.is_given = true;
-    Ok(value)
+    Ok(Some(value))
+}
+
+fn gone(id: &str) -> Error {
+    Error::conflict(format!(
+        "somebody has deleted the API key {id} of this subscription: ask again, and another is made"
+    ))
 }
 
 /// The plan that is asked for, if the caller may have it.

@@ -17,10 +17,11 @@ use super::{
     TargetType, VpcEndpoint, VpcLink,
 };
 use crate::types::{
-    Health, HostName, InstanceId, InterfaceId, LoadBalancerArn, Port, RestApiId, SecurityGroupId, TargetGroupArn,
-    TargetId, VpcEndpointId, Zone,
+    AccountId, Health, HostName, InstanceId, InterfaceId, LoadBalancerArn, Port, RestApiId, SecurityGroupId,
+    TargetGroupArn, TargetId, VpcEndpointId, Zone,
 };
 
+pub mod accounts;
 pub mod apis;
 mod nodes;
 mod others;
@@ -90,6 +91,10 @@ pub struct State {
     pub apis: BTreeMap<RestApiId, apis::Api>,
     /// `DOMAIN/BASE-PATH` and the REST API and stage that it leads to.
     pub mappings: BTreeMap<String, (String, String)>,
+    /// What each account has in each region, by `ACCOUNT/REGION`.
+    pub accounts: BTreeMap<String, accounts::Account>,
+    /// The accounts of each organizational unit.
+    pub units: BTreeMap<String, BTreeSet<AccountId>>,
     /// The VPC links.
     pub vpc_links: Vec<VpcLink>,
     /// Network Load Balancers, as links find them.
