@@ -336,6 +336,50 @@ impl Cloud {
         answer["id"].as_str().map(str::to_owned).context("the API has no id")
     }
 
+    /// Makes many REST APIs of an account fast, each with these stages; with a usage plan's name the last stage is in it. Their
+    /// ids, and the plan's.
+    pub async fn make_apis(
+        &self,
+        account: &str,
+        count: usize,
+        stages: &[&str],
+        plan: Option<&str>,
+    ) -> Result<(Vec<String>, String)> {
+        let wish = json!({
+            "Account": account, "Region": self.region, "Count": count, "Prefix": "api-", "Stages": stages, "UsagePlan": plan,
+        });
+        let answer = self.wish("rest-apis", wish).await?;
+        let ids = answer["RestApiIds"].as_array().cloned().unwrap_or_default();
+        let ids = ids.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect();
+        Ok((ids, answer["UsagePlanId"].as_str().unwrap_or_default().to_owned()))
+    }
+
+    /// Changes a REST API of another account: its `Document`, its `Policy`, what it has deployed (`Deploy`), or deletes it
+    /// (`Delete`).
+    pub async fn change_api(&self, account: &str, id: &str, change: Value) -> Result<()> {
+        let mut wish = json!({"Account": account, "Region": self.region, "RestApiId": id});
+        wish.as_object_mut().into_iter().for_each(|wish| wish.extend(change.as_object().cloned().unwrap_or_default()));
+        self.wish("rest-api", wish).await.map(drop)
+    }
+
+    /// What a role may do at API Gateway from now on, by statements of IAM's, and what it wants to be told to be assumed.
+    pub async fn set_role(&self, arn: &str, statements: Value, external_id: Option<&str>) -> Result<()> {
+        let mut wish = json!({"RoleArn": arn, "Statements": statements});
+        if let Some(external_id) = external_id {
+            wish["ExternalId"] = json!(external_id);
+        }
+        self.wish("role-policy", wish).await.map(drop)
+    }
+
+    /// The calls of API Gateway that Foregate has made in an account: each action, and the role that it was made with.
+    pub async fn calls_in(&self, account: &str) -> Result<Vec<(String, String)>> {
+        let answer = self.wish("calls", json!({"Application": "foregate"})).await?;
+        let calls = answer["calls"].as_array().cloned().unwrap_or_default();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let of_account = calls.iter().filter(|call| call["arguments"]["account"] == account);
+        Ok(of_account.map(|call| (text(&call["action"]), text(&call["arguments"]["role"]))).collect())
+    }
+
     /// Turns API Gateway's documented rates on or off; how many calls were refused for them so far.
     pub async fn throttle(&self, is_on: bool) -> Result<u64> {
         let answer = self.wish("throttle", json!({"Enabled": is_on})).await?;
