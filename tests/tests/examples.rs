@@ -30,3 +30,8 @@ async fn private_api() -> Result<()> {
 async fn eks_service() -> Result<()> {
     play("eks-service").await
 }
+
+#[tokio::test]
+async fn federation() -> Result<()> {
+    play("federation").await
+}

@@ -3,6 +3,7 @@
 
 mod cross_account;
 mod eks_service;
+mod federation;
 mod nodeport;
 mod private_api;
 
@@ -22,6 +23,7 @@ pub const ALL: &[(&str, Play)] = &[
     ("nodeport", |cloud| Box::pin(nodeport::play(cloud))),
     ("private-api", |cloud| Box::pin(private_api::play(cloud))),
     ("eks-service", |cloud| Box::pin(eks_service::play(cloud))),
+    ("federation", |cloud| Box::pin(federation::play(cloud))),
 ];
 
 /// Plays one scenario; the error names those that there are.
