@@ -326,14 +326,18 @@ impl Cloud {
         if let Some(policy) = policy {
             body["policy"] = json!(policy.to_string());
         }
-        let body = body.to_string();
+        let answer = self.post_as(account, "restapis", body).await?;
+        answer["id"].as_str().map(str::to_owned).context("the API has no id")
+    }
+
+    /// A POST to the API Gateway of any account, as its root.
+    pub async fn post_as(&self, account: &str, path: &str, body: Value) -> Result<Value> {
         let credential = format!("AWS4-HMAC-SHA256 Credential=a/20260101/{}/apigateway/aws4_request", self.region);
-        let call = self.http.post(format!("{}/restapis", self.moto_url)).body(body);
+        let call = self.http.post(format!("{}/{path}", self.moto_url)).body(body.to_string());
         // moto reads the account from there, and the region from what a signature would name.
         let call = call.header("x-moto-account-id", account).header("authorization", credential);
         let answer = call.header("content-type", "application/json").send().await?.error_for_status()?;
-        let answer: Value = serde_json::from_slice(&answer.bytes().await?)?;
-        answer["id"].as_str().map(str::to_owned).context("the API has no id")
+        Ok(serde_json::from_slice(&answer.bytes().await?)?)
     }
 
     /// Makes many REST APIs of an account fast, each with these stages; with a usage plan's name the last stage is in it. Their

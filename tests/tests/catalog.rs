@@ -306,7 +306,7 @@ async fn what_makes_no_sense_is_refused_with_the_field_that_is_wrong() -> Result
     let cloud = Cloud::connect().await?;
     for (payload, error_type, says) in [
         (json!({"command": "explode"}), "InvalidInput", "none of apply"),
-        (json!({"command": "discover", "spec": {}}), "InvalidInput", "Accounts: give at least one"),
+        (json!({"command": "discover", "spec": {"Entries": []}}), "InvalidInput", "unknown field `Entries`"),
         (json!({"command": "discover", "spec": accounts(&["1"])}), "InvalidInput", "Accounts[0].AccountId"),
         (json!({"command": "list", "spec": {"Colour": "red"}}), "InvalidInput", "unknown field `Colour`"),
         (json!({"command": "get", "name": "200000000001/eu-west-1/nosuchapi"}), "NotFound", "there is nothing called"),
@@ -366,5 +366,25 @@ async fn the_read_role_of_the_template_is_enough_and_every_permission_of_it_is_n
     let refused = ask(&cloud, json!({"command": "apply", "name": "sixty", "spec": subscription})).await?;
     let refused = refused.err().context("keys were read")?;
     assert!(refused.message.contains("GetApiKeys") && refused.message.contains("explicit deny"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn the_central_accounts_roles_may_do_what_the_members_roles_may_and_no_more() -> Result<()> {
+    let plain = |statements: &Value, sids: &[&str]| -> Vec<String> {
+        let text = |one: &Value| json!([one["Effect"], one["Action"], one["Resource"], one["Condition"]]).to_string();
+        let all = statements.as_array().into_iter().flatten();
+        let named = |one: &&Value| one["Sid"].as_str().is_some_and(|sid| sids.is_empty() || sids.contains(&sid));
+        let mut texts: Vec<String> = all.filter(named).map(text).collect();
+        texts.sort();
+        texts
+    };
+    let ours = Example::load("../template.yaml")?.with("AWS::Partition", "aws");
+    let own = |role: &str| -> Result<Value> {
+        Ok(ours.properties(role)?["Policies"][0]["PolicyDocument"]["Statement"].clone())
+    };
+    let theirs = |role: &str| -> Result<Value> { Ok(json!(statements(role)?)) };
+    assert_eq!(plain(&own("SubscriptionsRole")?, &[]), plain(&theirs("WriteRole")?, &[]));
+    assert_eq!(plain(&own("CatalogRole")?, &["LookAtOwnApis", "NeverKeys"]), plain(&theirs("ReadRole")?, &[]));
     Ok(())
 }

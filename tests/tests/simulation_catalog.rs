@@ -337,6 +337,25 @@ fn a_scan_in_which_many_vanished_removes_nothing_and_says_so() {
 }
 
 #[test]
+fn an_api_that_cant_be_exported_is_in_the_catalogue_and_asked_for_once() {
+    runtime().block_on(async {
+        let world = World::discovering().await;
+        world.member(|account| add(account, 1));
+        world.model.state().failing.insert("GetExport", (1, Cause::Refused));
+        let told = world.discover().await;
+        assert_eq!((&told["status"], told["items"].as_array().unwrap().len()), (&json!("COMPLETE"), 1), "{told}");
+        let again = world.discover().await;
+        assert_eq!((&again["completeness"][0]["exports"], &again["items"]), (&json!(0), &json!([])));
+        world.member(|account| {
+            let api = account.apis.get_mut(&id(1).parse().unwrap()).unwrap();
+            api.deploy("prod", "d1", document(&["/b"]));
+        });
+        world.discover().await;
+        assert_eq!(world.documents().len(), 1, "another deployment is asked for anew");
+    });
+}
+
+#[test]
 fn an_account_that_refuses_is_told_of_once_and_keeps_what_it_had() {
     runtime().block_on(async {
         let world = World::discovering().await;
@@ -356,6 +375,18 @@ fn an_account_that_refuses_is_told_of_once_and_keeps_what_it_had() {
         assert_eq!(world.told("Posture Finding"), 1);
         world.member(|account| account.is_denied = false);
         assert_eq!(world.discover().await["status"], "COMPLETE");
+    });
+}
+
+#[test]
+fn where_nothing_is_named_it_is_the_central_account_that_is_looked_at() {
+    runtime().block_on(async {
+        let world = World::new();
+        add(world.model.state().account(CENTRAL, REGION), 1);
+        assert_eq!(world.discover().await["items"], json!([]), "no usage plan is for it");
+        let spec = json!({"IncludeApisWithoutUsagePlan": "true"});
+        let all = world.command(json!({"command": "discover", "spec": spec})).await.unwrap().unwrap();
+        assert_eq!(all["items"], json!([{"id": format!("{CENTRAL}/{REGION}/api1"), "change": "NEW"}]));
     });
 }
 

@@ -193,7 +193,7 @@ async fn a_tenant_subscribes_to_the_front_doors_plans_and_to_no_others() -> Resu
 async fn the_write_role_of_the_template_is_enough_and_every_permission_of_it_is_needed() -> Result<()> {
     let cloud = Cloud::connect().await?;
     let account = "200000000080";
-    cloud.make_apis(account, 1, &["prod"], Some("basic")).await?;
+    let (_, plan_id) = cloud.make_apis(account, 1, &["prod"], Some("basic")).await?;
     let template = Example::load("federation/member-account.yaml")?.with("AWS::Partition", "aws");
     let statements = template.properties("WriteRole")?["Policies"][0]["PolicyDocument"]["Statement"].clone();
     let statements = statements.as_array().cloned().context("no statements")?;
@@ -245,5 +245,23 @@ async fn the_write_role_of_the_template_is_enough_and_every_permission_of_it_is_
         }
     }
     assert_eq!(tried, 7);
+
+    // Only who was cut short while attaching, and finds its key on the plan, has to look whether it is there.
+    let spec = json!({"Plan": {"UsagePlanName": "basic", "AccountId": account, "ExternalId": "pets-2027"}, "Consumer": "shop"});
+    let planned = catalog(&cloud, json!({"command": "plan", "name": "adopted", "spec": spec})).await??;
+    let name = format!("foregate-{}-1", planned["id"].as_str().context("no id")?);
+    let tags = json!({"foregate": std::env::var("PREFIX")?});
+    let key = cloud.post_as(account, "apikeys", json!({"name": name, "enabled": true, "tags": tags})).await?;
+    let on_plan = json!({"keyId": key["id"], "keyType": "API_KEY"});
+    cloud.post_as(account, &format!("usageplans/{plan_id}/keys"), on_plan).await?;
+    let looking = |one: &&Value| one["Sid"] == "SeeWhetherAKeyIsAttached";
+    let fewer: Vec<&Value> = statements.iter().filter(|one| !looking(one)).collect();
+    let adopt = json!({"command": "apply", "name": "adopted", "spec": spec});
+    cloud.set_role(&role, json!(fewer), Some("pets-2027")).await?;
+    assert!(catalog(&cloud, adopt.clone()).await?.is_err(), "the last permission is not needed");
+    cloud.set_role(&role, json!(statements), Some("pets-2027")).await?;
+    let adopted = catalog(&cloud, adopt).await??;
+    assert_eq!(adopted["attributes"]["ApiKeyId"], key["id"], "no second key was made");
+    catalog(&cloud, json!({"command": "delete", "name": "adopted"})).await??;
     Ok(())
 }

@@ -103,6 +103,9 @@ pub struct Stage {
     pub deployment_id: String,
     /// The hash of what it shows; empty where it could not be exported.
     pub document_hash: String,
+    /// Why API Gateway refuses to export this deployment: some APIs can't be written as OpenAPI.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
     /// Its methods. Packed: a stage may have thousands, and DynamoDB takes an item of 400 KB.
     #[serde(with = "crate::packed")]
     pub methods: Vec<Method>,

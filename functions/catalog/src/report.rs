@@ -113,7 +113,7 @@ pub fn whole(api: &Api, documents: &BTreeMap<String, Value>) -> Value {
             .collect();
         let told = json!({
             "deploymentId": stage.deployment_id, "contentHash": stage.document_hash, "methods": methods,
-            "document": documents.get(name),
+            "document": documents.get(name), "notExported": stage.refusal,
         });
         (name.clone(), told)
     };
@@ -172,7 +172,7 @@ pub fn subscription(one: &Subscription) -> Value {
     })
 }
 
-/// A discovery.
+/// A discovery, and how many accounts and regions it names.
 pub fn discovery(one: &Discovery, entries: usize) -> Value {
     json!({
         "name": one.origin.name(), "id": one.id, "status": "ACTIVE", "spec": one.spec,

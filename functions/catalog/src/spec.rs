@@ -12,7 +12,7 @@ use shared::types::{AccountId, Region};
 use crate::posture;
 use crate::record::Notes;
 
-/// Where to look for APIs.
+/// Where to look for APIs; where nothing is named, in the central account and the function's own region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct DiscoverySpec {
@@ -72,9 +72,6 @@ impl DiscoverySpec {
     /// Reads a spec; the error names the field.
     pub fn parse(spec: Value) -> Result<Self, Error> {
         let spec: Self = read(spec)?;
-        if spec.accounts.is_empty() && spec.organizational_unit.is_none() {
-            return Err(Error::invalid("Accounts: give at least one account, or an OrganizationalUnit"));
-        }
         let places: usize = spec.accounts.iter().map(|entry| entry.regions.len().max(1)).sum();
         if places > PLACES_MAX {
             return Err(Error::invalid(format!(
@@ -305,7 +302,6 @@ mod tests {
         let spec = DiscoverySpec::parse(given).unwrap();
         assert!(spec.include_apis_without_usage_plan && spec.accounts[0].external_id.as_deref() == Some("x1"));
         for (given, why) in [
-            (json!({}), "Accounts: give at least one"),
             (json!({"Accounts": [{"AccountId": "1"}]}), "Accounts[0].AccountId"),
             (json!({"Accounts": [{"AccountId": "111122223333", "Regions": ["x"]}]}), "Accounts[0].Regions"),
             (json!({"Accounts": [{"AccountId": "111122223333", "RoleName": "a/b"}]}), "Accounts[0].RoleName"),

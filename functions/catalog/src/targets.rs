@@ -118,6 +118,11 @@ pub async fn all<W: World>(world: &W) -> Result<Targets, Error> {
     Ok(Targets::fold(targets, unread))
 }
 
+/// How many accounts and regions a discovery names, with the accounts that its unit had when it was last read.
+pub fn count<W: World>(world: &W, discovery: &Discovery) -> usize {
+    Targets::fold(of_spec(world, &discovery.spec, &discovery.accounts), Vec::new()).places.len()
+}
+
 /// As they are known, without asking the organization.
 pub async fn known<W: World>(world: &W) -> Result<Targets, Error> {
     let records = discoveries(world).await?;
@@ -145,6 +150,9 @@ fn home<W: World>(world: &W) -> Target {
 }
 
 fn of_spec<W: World>(world: &W, spec: &DiscoverySpec, of_unit: &BTreeSet<AccountId>) -> Vec<Target> {
+    if spec.accounts.is_empty() && spec.organizational_unit.is_none() {
+        return vec![Target { include_all: spec.include_apis_without_usage_plan, ..home(world) }];
+    }
     let settings = world.settings();
     let of_unit = spec.organizational_unit.iter().flat_map(|unit| {
         of_unit.iter().map(|account| AccountEntry {

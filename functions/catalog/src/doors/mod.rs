@@ -2,6 +2,7 @@
 //! sees and does everything, a tenant what is its own account's.
 
 mod command;
+mod reading;
 mod stack;
 mod terraform;
 
@@ -19,10 +20,10 @@ pub use stack::{custom_resource, physical_id};
 pub use terraform::terraform;
 
 use crate::queue::scan_message;
-use crate::record::Discovery;
+use crate::record::{Discovery, Subscription};
 use crate::report;
 use crate::spec::DiscoverySpec;
-use crate::subscriptions::{Asked, Given};
+use crate::subscriptions::{self, Asked, Given};
 use crate::targets;
 use crate::world::World;
 
@@ -113,4 +114,18 @@ fn attributes(answer: &Value) -> Map<String, Value> {
 /// Whether a spec is a subscription's; else it is a discovery's.
 fn is_subscription(spec: &Value) -> bool {
     spec.get("Plan").is_some() || spec.get("Consumer").is_some()
+}
+
+fn none(name: &str) -> Error {
+    Error::not_found(format!(
+        "there is nothing called '{name}': name an API as ACCOUNT/REGION/API-ID, or a subscription; the command list shows \
+         them"
+    ))
+}
+
+/// The caller's subscription of that name or id; an operator may name anybody's by its id.
+async fn find<W: World>(world: &W, invocation: &Invocation, name: &str) -> Result<Option<Subscription>, Error> {
+    let all = subscriptions::list(world, limited(&invocation.caller)).await?;
+    let own = invocation.caller.account();
+    Ok(all.into_iter().find(|one| one.id == name || one.account == *own && one.origin.name() == name))
 }

@@ -49,9 +49,11 @@ pub fn plans_of<'a>(api_id: &str, plans: impl IntoIterator<Item = &'a Plan>) -> 
     plans.into_iter().flat_map(of_plan).collect()
 }
 
-/// Whether a stage has to be exported: what it shows is not what the catalogue has of it. A deployment never changes.
+/// Whether a stage has to be exported: what it shows is not what the catalogue has of it. A deployment never changes, and neither
+/// does a refusal to export it.
 pub fn is_due(known: Option<&Stage>, deployment_id: &str) -> bool {
-    known.is_none_or(|known| known.deployment_id != deployment_id || known.document_hash.is_empty())
+    let lacks = |known: &Stage| known.document_hash.is_empty() && known.refusal.is_none();
+    known.is_none_or(|known| known.deployment_id != deployment_id || lacks(known))
 }
 
 /// What is different about an API that is there, when all of it but its documents is known; nothing when nothing is.
@@ -133,6 +135,11 @@ pub mod tests {
         assert!(is_due(Some(&stage("d0", "h")), "d1"));
         assert!(is_due(Some(&stage("d1", "")), "d1"));
         assert!(!is_due(Some(&stage("d1", "h")), "d1"));
+        let refused = Stage { refusal: Some("no model".into()), ..stage("d1", "") };
+        assert!(
+            !is_due(Some(&refused), "d1") && is_due(Some(&refused), "d2"),
+            "what was refused once is refused again"
+        );
     }
 
     #[test]
