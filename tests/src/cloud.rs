@@ -58,6 +58,26 @@ impl fmt::Display for FunctionError {
 
 impl std::error::Error for FunctionError {}
 
+/// The definition of a REST API with these methods, each as `get /cats`, to which IAM or else everybody is let in. Each has a
+/// backend.
+pub fn definition(methods: &[(&str, bool)]) -> Value {
+    let mut paths = json!({});
+    for (method, is_guarded) in methods {
+        let (verb, path) = method.split_once(' ').unwrap_or(("get", method));
+        let security = if *is_guarded { json!([{"sigv4": []}]) } else { json!([]) };
+        paths[path][verb] = json!({
+            "security": security, "responses": {"200": {"description": "OK"}},
+            "x-amazon-apigateway-integration": {"type": "http_proxy", "httpMethod": "GET", "uri": "https://backend.example.com/"},
+        });
+    }
+    let signature =
+        json!({"type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4"});
+    json!({
+        "openapi": "3.0.1", "info": {"title": "theirs", "version": "1"}, "paths": paths,
+        "components": {"securitySchemes": {"sigv4": signature}},
+    })
+}
+
 /// How a stack ended.
 #[derive(Clone, Debug)]
 pub struct Stack {

@@ -12,7 +12,7 @@ pub mod scenarios;
 mod scene;
 pub mod sim;
 
-pub use cloud::{Cloud, FunctionError, Stack};
+pub use cloud::{Cloud, FunctionError, Stack, definition};
 pub use door::{Door, HOST};
 pub use events::{EVENT_SECONDS_MAX, event, fixtures};
 pub use fleet::Fleet;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use aws_sdk_apigateway::types::{GatewayResponseType, IntegrationType, Op, PatchOperation};
 use serde_json::{Value, json};
-use tests::{Cloud, Door, Listener};
+use tests::{Cloud, Door, Listener, definition};
 
 fn apply(name: &str, spec: Value) -> Value {
     json!({"command": "apply", "name": name, "spec": spec})
@@ -244,5 +244,70 @@ async fn with_shards_each_first_segment_has_a_rest_api_below_the_custom_domain_n
     assert_eq!(history["items"][0]["changes"], json!(["- GET /cats [AWS_IAM] (account 123456789012, -cats)"]));
     let back = cloud.ask("publisher", None, json!({"command": "rollback", "name": "sharded/cats"})).await??;
     assert_eq!((&back["status"], &back["attributes"]["Revision"]), (&json!("ROLLED_BACK"), &json!(1)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_private_api_that_does_not_serve_the_route_or_is_open_to_others_is_refused() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let (ours, theirs) = ("vpce-0a1b2c3d4e5f67890", "vpce-0fedcba9876543210");
+    let door = Door::build_with(&cloud, "served", json!({"VpcEndpointIds": [ours]})).await?;
+    let account = "111100000008";
+    door.tenant(account, &["/served"]).await?;
+    let policy = |endpoints: &[&str]| {
+        let statement = |effect: &str, condition: Value| json!({"Effect": effect, "Principal": "*", "Action": "execute-api:Invoke", "Resource": ["execute-api:/*"], "Condition": condition});
+        let others = json!({"StringNotEquals": {"aws:SourceVpce": endpoints}});
+        json!({"Version": "2012-10-17", "Statement": [statement("Allow", json!({})), statement("Deny", others)]})
+    };
+    let api = cloud.foreign_api_with(account, "PRIVATE", Some(&policy(&[ours]))).await?;
+    let ask = async |path: &str| {
+        let mut route = door.route(path, json!(["GET"]));
+        route["Backend"] = json!({"PrivateApi": {"RestApiId": api, "StageName": "v1", "Path": "/of/{id}"}});
+        let name = path.replace(['/', '{', '}'], "-");
+        door.routes(Some(account), apply(&name, route)).await
+    };
+    let put = async |methods: &[(&str, bool)], endpoints: &[&str]| {
+        // A definition that is put over another takes the policy along.
+        let change = json!({"Document": definition(methods), "Policy": policy(endpoints), "Deploy": ["v1"]});
+        cloud.change_api(account, &api, change).await
+    };
+
+    let refused = ask("/served/{id}").await?.unwrap_err();
+    let why = format!(
+        "Backend.PrivateApi.StageName: {api} has no stage 'v1': deploy the API first, or name one of its stages"
+    );
+    assert_eq!((refused.error_type.as_str(), refused.message), ("InvalidInput", why));
+    let methods = [("get /of/me", false), ("post /of/{theirId}", false)];
+    put(&methods, &[ours]).await?;
+    let refused = ask("/served/{id}").await?.unwrap_err();
+    let why = format!("Backend.PrivateApi.Path: stage 'v1' of {api} has no GET /of/{{id}}: it has POST there");
+    assert_eq!((refused.error_type.as_str(), refused.message), ("InvalidInput", why));
+    put(&[("get /of/{theirId}", false)], &[ours, theirs]).await?;
+    let refused = ask("/served/{id}").await?.unwrap_err();
+    let why = format!(
+        "Backend.PrivateApi.RestApiId: the resource policy of {api} lets in {theirs} besides the front door's endpoint, and GET \
+         /of/{{theirId}} of stage 'v1' asks nobody who they are: let in {ours} alone, or have that method ask for authorization"
+    );
+    assert_eq!((refused.error_type.as_str(), refused.message), ("InvalidInput", why));
+    let role = format!("arn:aws:iam::{account}:role/foregate-read");
+    let api_alone = format!("arn:aws:apigateway:{}::/restapis/{api}", cloud.region);
+    let statements = json!([{"Effect": "Allow", "Action": "apigateway:GET", "Resource": api_alone}]);
+    cloud.set_role(&role, statements, None).await?;
+    let refused = ask("/served/{id}").await?.unwrap_err();
+    assert_eq!(refused.error_type, "Upstream");
+    assert!(
+        refused.message.contains(&format!("apigateway:GET on /restapis/{api}/stages/v1/exports/oas30")),
+        "{refused}"
+    );
+    cloud.set_role(&role, json!(null), None).await?;
+    let listed = door.routes(Some(account), json!({"command": "list"})).await??;
+    assert_eq!(listed, json!({"items": []}), "nothing was written");
+
+    // What asks who they are may be reached by others too, and what others don't reach may be open.
+    put(&[("get /of/{theirId}", true)], &[ours, theirs]).await?;
+    ask("/served/{id}").await??;
+    put(&[("x-amazon-apigateway-any-method /{proxy+}", false)], &[ours]).await?;
+    ask("/served/{id}/again").await??;
+    assert_eq!(door.live().await?, ["get /served/{p2}", "get /served/{p2}/again"]);
     Ok(())
 }

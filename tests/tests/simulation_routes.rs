@@ -8,19 +8,20 @@ use proptest::prelude::*;
 use publisher::cycle::{self, Depth};
 use publisher::part::{self, Part};
 use publisher::wake;
-use routes::authorise::Grant;
+use routes::authorise::{Grant, authorise};
 use routes::intake::{self, Asked};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared::aws::model::Fault;
 use shared::aws::model::apis::Api;
 use shared::aws::{Cause, VpcLink};
 use shared::entry::Invocation;
 use shared::error::{Error, ErrorType};
-use shared::front_door::RouteSpec;
 use shared::front_door::claims::Claims;
-use shared::front_door::records::{FrontDoor, Publication, Route, Status};
+use shared::front_door::records::{FrontDoor, Onboarded, Publication, Route, Status};
+use shared::front_door::{RouteSpec, Tenant};
+use shared::identity::Caller;
 use shared::lease::Leased;
-use shared::origin::Stamp;
+use shared::origin::{Origin, Requests, Stamp};
 use shared::registry::{self, Record, Registry};
 use tests::gateway::{self, API, CENTRAL, DEAD, Gateway, runtime};
 
@@ -395,6 +396,62 @@ fn routes_that_move_to_shards_are_there_before_they_go_from_the_front_doors_own(
         assert_eq!(world.met(SHARDED).len(), 2);
         assert_eq!(paths(&world), ["/"]);
     });
+}
+
+/// A private API of a team's whose stage `v1`, if it has one, serves `GET /cats` to the front door's endpoint.
+fn private_api(has_stage: bool) -> Api {
+    let statement = |effect: &str, condition: Value| json!({"Effect": effect, "Principal": "*", "Action": "*", "Resource": "*", "Condition": condition});
+    let others = json!({"StringNotEquals": {"aws:SourceVpce": ENDPOINT}});
+    let shown = json!({"paths": {"/cats": {"get": {"x-amazon-apigateway-integration": {"type": "http_proxy"}}}}});
+    Api {
+        is_private: true,
+        policy: Some(json!({"Statement": [statement("Allow", json!({})), statement("Deny", others)]})),
+        deployments: BTreeMap::from([("d1".to_owned(), shown)]),
+        stages: has_stage.then(|| ("v1".parse().unwrap(), "d1".to_owned())).into_iter().collect(),
+        ..Api::default()
+    }
+}
+
+const ENDPOINT: &str = "vpce-0a1b2c3d4e5f67890";
+const TEAM: &str = "111122223333";
+
+#[test]
+fn a_private_api_is_held_against_its_stage_where_the_front_door_names_its_endpoints() {
+    for (endpoints, has_stage, path, failing, expected) in [
+        (json!([]), false, "/cats", None, ""),
+        (json!([ENDPOINT]), true, "/cats", None, ""),
+        (json!([ENDPOINT]), false, "/cats", None, "a1b2c3d4e5 has no stage 'v1'"),
+        (json!([ENDPOINT]), true, "/cats/{id}", None, "has no GET /cats/{id}: no resource of it fits that path"),
+        // The role was just made: it is known after some tries.
+        (json!([ENDPOINT]), true, "/cats", Some((3, Cause::Unavailable)), ""),
+        (
+            json!([ENDPOINT]),
+            true,
+            "/cats",
+            Some((1, Cause::Denied)),
+            "allow the role of account 111122223333 that Foregate reads REST APIs with apigateway:GET on \
+             /restapis/a1b2c3d4e5/stages/v1/exports/oas30",
+        ),
+    ] {
+        runtime().block_on(async {
+            let world = World::build_as(json!({"PrivateApiLink": "private", "VpcEndpointIds": endpoints})).await;
+            let grants = Tenant::parse(json!({"AccountId": TEAM, "Prefixes": ["/cats"]})).unwrap();
+            let origin = Origin::Command { name: "team".into() };
+            let tenant =
+                Onboarded { origin, grants, attributes: Map::new(), requests: Requests::default(), deleted: false };
+            Registry::new(&world.model).put(&mut Record::new(registry::tenant_key(TEAM), tenant)).await.unwrap();
+            world.model.state().apis.insert("a1b2c3d4e5".parse().unwrap(), private_api(has_stage));
+            world.model.state().failing.extend(failing.map(|failing| ("GetExport", failing)));
+            let backend = json!({"PrivateApi": {"RestApiId": "a1b2c3d4e5", "StageName": "v1"}});
+            let spec = json!({"Path": path, "Methods": ["GET"], "Auth": "NONE", "Backend": backend});
+            let caller = Caller::Tenant(TEAM.parse().unwrap());
+            let answer = authorise(&world.routes, &caller, &RouteSpec::parse(spec).unwrap()).await;
+            let said = answer.err().map(|error| error.message).unwrap_or_default();
+            assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "{endpoints} {path}: {said}");
+            let is_exported = world.model.state().calls.contains(&"GetExport");
+            assert_eq!(is_exported, endpoints != json!([]), "without endpoints nothing more is asked than before");
+        });
+    }
 }
 
 proptest! {

@@ -5,7 +5,8 @@
 //!
 //! 1. [`doors`]: CloudFormation (`Custom::Route`, `Custom::FrontDoor`), commands, Terraform and Foregate's bus. Each says who
 //!    asks, from what AWS vouches for, and never from what the request says of itself.
-//! 2. [`authorise`] asks whether the caller may have the route: grants, and whose the backend is.
+//! 2. [`authorise`] asks whether the caller may have the route: grants, and whose the backend is. [`reach`] and [`served`] say
+//!    whether a private API can be reached, by whom, and whether it has what the route wants of it.
 //! 3. [`intake`] claims the path and writes the route down, in one transaction; the answer that a stack waits for stands in
 //!    the same transaction. [`front_doors`] does the like for front doors.
 //! 4. [`report`] is what callers, the bus and the log hear.
@@ -20,6 +21,7 @@ pub mod front_doors;
 pub mod intake;
 pub mod reach;
 pub mod report;
+pub mod served;
 pub mod world;
 
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use super::sdk::{failed, too_many_pages};
 use super::{
     Access, Answer, ApisOfAccounts, ListedApi, ListedStage, MemberApis, MemberRole, MethodSettings, RestApi, UsagePlan,
 };
-use crate::types::{AccountId, Region, RestApiId, partition_of};
+use crate::types::{AccountId, Region, RestApiId, StageName, partition_of};
 
 /// REST APIs of the accounts that let Foregate in.
 #[derive(Debug)]
@@ -30,6 +30,13 @@ impl Members {
     /// Reads with each account's role called `role`, where nothing else is said; makes no call.
     pub fn new(config: &SdkConfig, role: String) -> Self {
         Self { config: config.clone(), role, clients: Mutex::default() }
+    }
+
+    /// As the account's role called as [`new`](Self::new) was told; as the function's own where there is no account.
+    fn access(&self, account: Option<&AccountId>, region: Option<&Region>) -> Access {
+        let role =
+            account.map(|account| MemberRole { account: account.clone(), name: self.role.clone(), external_id: None });
+        Access { role, region: region.cloned() }
     }
 
     /// A client that asks as this, made when it is first needed.
@@ -63,10 +70,18 @@ impl MemberApis for Members {
         region: Option<&Region>,
         id: &RestApiId,
     ) -> Answer<Option<RestApi>> {
-        let role =
-            account.map(|account| MemberRole { account: account.clone(), name: self.role.clone(), external_id: None });
-        let there = self.one_api(&Access { role, region: region.cloned() }, id).await?;
+        let there = self.one_api(&self.access(account, region), id).await?;
         Ok(there.map(|listed| listed.api))
+    }
+
+    async fn exported(
+        &self,
+        account: Option<&AccountId>,
+        region: Option<&Region>,
+        id: &RestApiId,
+        stage: &StageName,
+    ) -> Answer<Option<Value>> {
+        self.export_stage(&self.access(account, region), id, stage.as_str()).await
     }
 }
 

@@ -412,7 +412,7 @@ pub struct RestApi {
     pub api_key_source: Option<String>,
 }
 
-/// GetRestApi in any account that Foregate knows.
+/// GetRestApi and GetExport in any account that Foregate knows.
 pub trait MemberApis: Send + Sync {
     /// The API, if it is one of that account's, read with the account's read-only role; where no account is given, one of
     /// the central account's, read with the function's own.
@@ -422,6 +422,16 @@ pub trait MemberApis: Send + Sync {
         region: Option<&Region>,
         id: &RestApiId,
     ) -> impl Future<Output = Answer<Option<RestApi>>> + Send;
+
+    /// What the API's stage shows, as OpenAPI 3.0 with the integrations and the authorizers, read like the API; `None` when
+    /// there is no such stage.
+    fn exported(
+        &self,
+        account: Option<&AccountId>,
+        region: Option<&Region>,
+        id: &RestApiId,
+        stage: &StageName,
+    ) -> impl Future<Output = Answer<Option<Value>>> + Send;
 }
 
 /// As whom, and in which region, API Gateway is asked about another account's APIs.

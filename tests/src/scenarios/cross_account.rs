@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{rest_api, shown};
 use crate::example::Example;
-use crate::{Cloud, Scene};
+use crate::{Cloud, Scene, definition};
 
 /// The local cloud carries no stack's request from one account to another, so that the cats' stack is the central account's.
 const CATS: &str = "123456789012";
@@ -33,6 +33,9 @@ pub(super) async fn play(cloud: &Cloud) -> Result<Vec<String>> {
         .with("CentralAccountId", CATS);
     let policy = cats.properties("PrivateCats")?["Policy"].clone();
     let cats_api = cloud.foreign_api_with(CATS, "PRIVATE", Some(&policy)).await?;
+    let served = definition(&[("get /cats", false), ("get /owners", false)]);
+    let deployed = json!({"Document": served, "Policy": policy, "Deploy": ["prd"]});
+    cloud.change_api(CATS, &cats_api, deployed).await?;
     let cats = cats.with("PrivateCats", cats_api.clone()).with("CatsStage", "prd");
     let stack = cats.deploy(cloud, "cats").await?;
     ensure!(stack.output("CatsUrl").is_some_and(|url| url.ends_with(".amazonaws.com/live/cats")), "{stack:?}");
@@ -43,7 +46,10 @@ pub(super) async fn play(cloud: &Cloud) -> Result<Vec<String>> {
         Ok(dogs.clone().with("VpcEndpointId", endpoint.to_owned()).properties("PrivateDogs")?["Policy"].clone())
     };
     let (right, wrong) = (policy(&scene.endpoint)?, policy("vpce-0123456789abcdef0")?);
+    let served = definition(&[("get /dogs", false), ("get /owners", false)]);
     let dogs_api = cloud.foreign_api_with(DOGS, "PRIVATE", Some(&right)).await?;
+    let deployed = json!({"Document": served, "Policy": right, "Deploy": ["prd"]});
+    cloud.change_api(DOGS, &dogs_api, deployed).await?;
     let shut_api = cloud.foreign_api_with(DOGS, "PRIVATE", Some(&wrong)).await?;
     let dogs = dogs.with("RoutesServiceToken", "(the alias that is invoked)");
     let apply = async |name: &str, path: &str, api: &str| {

@@ -25,6 +25,10 @@ pub struct Api {
     pub stages: BTreeMap<StageName, String>,
     /// Paths that it refuses, whatever document they come in.
     pub refuses: BTreeSet<String>,
+    /// Whether it is `PRIVATE`, rather than `REGIONAL`.
+    pub is_private: bool,
+    /// Its resource policy.
+    pub policy: Option<Value>,
 }
 
 impl Api {
@@ -34,13 +38,14 @@ impl Api {
     }
 }
 
-fn regional() -> RestApi {
+fn described(api: &Api) -> RestApi {
+    let endpoint_type = if api.is_private { "PRIVATE" } else { "REGIONAL" };
     RestApi {
         name: "front-door".into(),
-        endpoint_types: vec!["REGIONAL".into()],
+        endpoint_types: vec![endpoint_type.into()],
         description: None,
         binary_media_types: Vec::new(),
-        policy: None,
+        policy: api.policy.clone(),
         compressed_from_bytes: None,
         api_key_source: None,
     }
@@ -107,7 +112,7 @@ impl State {
 
 impl RestApis for Model {
     fn rest_api(&self, id: &RestApiId) -> impl Future<Output = Answer<Option<RestApi>>> + Send {
-        self.call("GetRestApi", |state| Ok(state.apis.contains_key(id).then(regional)))
+        self.call("GetRestApi", |state| Ok(state.apis.get(id).map(described)))
     }
 
     fn import(&self, id: &RestApiId, mode: ImportMode, document: &str) -> impl Future<Output = Answer<()>> + Send {
@@ -317,6 +322,16 @@ impl MemberApis for Model {
         _region: Option<&Region>,
         id: &RestApiId,
     ) -> impl Future<Output = Answer<Option<RestApi>>> + Send {
-        self.call("GetRestApi", |state| Ok(state.apis.contains_key(id).then(regional)))
+        self.call("GetRestApi", |state| Ok(state.apis.get(id).map(described)))
+    }
+
+    fn exported(
+        &self,
+        _account: Option<&AccountId>,
+        _region: Option<&Region>,
+        id: &RestApiId,
+        stage: &StageName,
+    ) -> impl Future<Output = Answer<Option<Value>>> + Send {
+        self.call("GetExport", |state| Ok(state.apis.get(id).and_then(|api| api.shown(stage)).cloned()))
     }
 }
