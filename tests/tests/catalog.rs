@@ -179,7 +179,7 @@ async fn what_changed_is_told_within_seconds_and_whether_it_breaks_clients() -> 
 }
 
 #[tokio::test]
-async fn a_plan_says_what_is_new_changed_and_missing_and_changes_nothing() -> Result<()> {
+async fn a_plan_says_what_is_new_changed_and_missing_and_the_scan_does_no_more_than_that() -> Result<()> {
     let cloud = Cloud::connect().await?;
     let account = "200000000030";
     let (ids, _) = cloud.make_apis(account, 10, &["dev", "prod"], Some("basic")).await?;
@@ -194,11 +194,14 @@ async fn a_plan_says_what_is_new_changed_and_missing_and_changes_nothing() -> Re
 
     cloud.change_api(account, &ids[2], json!({"Document": document(&["/a"]), "Deploy": ["dev"]})).await?;
     cloud.change_api(account, &ids[3], json!({"Delete": true})).await?;
-    // The same API in a second plan, at the same stage.
     let (fresh, _) = cloud.make_apis(account, 1, &["prod"], Some("gold")).await?;
+    // And a second plan for the stage of one that has a plan already.
+    let second = json!({"name": "second", "apiStages": [{"apiId": ids[4], "stage": "prod"}]});
+    cloud.post_as(account, "usageplans", second).await?;
     let key = |id: &str| format!("{account}/{}/{id}", cloud.region);
     let expected = BTreeSet::from([
         ("CHANGED".to_owned(), key(&ids[2])),
+        ("CHANGED".to_owned(), key(&ids[4])),
         ("MISSING".to_owned(), key(&ids[3])),
         ("NEW".to_owned(), key(&fresh[0])),
     ]);
@@ -208,6 +211,25 @@ async fn a_plan_says_what_is_new_changed_and_missing_and_changes_nothing() -> Re
     let done: BTreeSet<String> =
         changes(&discover(&cloud, &spec).await?).into_iter().map(|(change, _)| change).collect();
     assert_eq!(done, BTreeSet::from(["CHANGED", "GONE", "NEW"].map(str::to_owned)));
+    let both = catalog(&cloud, json!({"command": "get", "name": key(&ids[4])})).await?["plans"].clone();
+    let both: Vec<(&Value, &Value)> =
+        both.as_array().into_iter().flatten().map(|plan| (&plan["name"], &plan["stage"])).collect();
+    let prod = json!("prod");
+    assert!(both.len() == 2 && both.contains(&(&json!("basic"), &prod)) && both.contains(&(&json!("second"), &prod)));
+
+    // An account that comes back empty loses nothing in that scan; AWS is asked about each in the next.
+    let all: Vec<String> =
+        list(&cloud, json!({"AccountId": account})).await?.iter().map(|one| one["id"].to_string()).collect();
+    for id in all.iter().filter_map(|key| key.trim_matches('"').rsplit('/').next()) {
+        cloud.change_api(account, id, json!({"Delete": true})).await?;
+    }
+    let held = discover(&cloud, &spec).await?;
+    assert_eq!(held["completeness"][0]["removalsHeld"], true, "{held}");
+    assert!(changes(&held).len() == 10 && changes(&held).iter().all(|(change, _)| change == "MISSING"), "{held}");
+    assert_eq!(list(&cloud, json!({"AccountId": account, "Status": "MISSING"})).await?.len(), 10);
+    let gone = discover(&cloud, &spec).await?;
+    assert!(changes(&gone).len() == 10 && changes(&gone).iter().all(|(change, _)| change == "GONE"), "{gone}");
+    assert!(list(&cloud, json!({"AccountId": account})).await?.is_empty());
     Ok(())
 }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use catalog::pace::Paces;
 use catalog::record::{Api, Place};
+use catalog::scan::{Scope, scan};
+use catalog::targets::Target;
 use catalog::world::{Parts, Settings};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -31,6 +33,11 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::paced(1_000_000)
+    }
+
+    /// A world in which a place may be asked so often a second.
+    fn paced(calls_per_second: u32) -> Self {
         let model = Model::new();
         let (base, began) = (now_millis(), Instant::now());
         let clock: Clock = Arc::new(move || base + u64::try_from(began.elapsed().as_millis()).unwrap());
@@ -43,7 +50,7 @@ impl World {
             bus: model.clone(),
             responder: Responder::new(AllowedHosts::default()),
             clock: Box::new(move || seconds() / 1_000),
-            paces: Paces::new(NonZeroU32::new(1_000_000).unwrap()),
+            paces: Paces::new(NonZeroU32::new(calls_per_second).unwrap()),
             settings: Settings {
                 home: Place { account: CENTRAL.parse().unwrap(), region: REGION.parse().unwrap() },
                 member_role: "foregate-read".into(),
@@ -375,6 +382,44 @@ fn an_account_that_refuses_is_told_of_once_and_keeps_what_it_had() {
         assert_eq!(world.told("Posture Finding"), 1);
         world.member(|account| account.is_denied = false);
         assert_eq!(world.discover().await["status"], "COMPLETE");
+    });
+}
+
+/// In real time, which the pace goes by.
+#[test]
+fn a_scan_that_has_no_time_left_is_gone_on_with_where_it_was() {
+    const APIS: usize = 250;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let world = World::paced(100);
+        let home = Place { account: CENTRAL.parse().unwrap(), region: REGION.parse().unwrap() };
+        let access = world.parts.settings.reading(&home.account, &home.region, None, None);
+        let target = Target { place: home, access, include_all: true };
+        for number in 0..APIS {
+            let id = format!("api{number}").parse().unwrap();
+            let mut state = world.model.state();
+            let api = state.account(CENTRAL, REGION).apis.entry(id).or_insert_with_key(MemberApi::new);
+            api.deploy("prod", "d0", document(&["/a"]));
+        }
+        let mut slices = 0;
+        let last = loop {
+            let invocation = Invocation {
+                request_id: format!("slice-{slices}"),
+                caller: Caller::Operator(CENTRAL.parse().unwrap()),
+                deadline_millis: (world.clock)() + 20_400, // 20 s are kept back
+            };
+            let report = scan(&*world.parts, &invocation, &target, &Scope::all()).await.unwrap().unwrap();
+            slices += 1;
+            if !report.is_pending {
+                break report.completeness;
+            }
+            assert!(slices < 20, "it does not come to an end");
+        };
+        assert!(slices > 1, "one slice was enough");
+        assert_eq!((last.catalogued, last.stages, last.exports, last.complete), (APIS, APIS, APIS, true));
+        assert_eq!(world.catalogue().len(), APIS);
+        let exports = world.model.take_calls().into_iter().filter(|call| *call == "GetExport").count();
+        assert_eq!(exports, APIS, "none was fetched twice");
     });
 }
 
