@@ -174,6 +174,9 @@ async fn what_changed_is_told_within_seconds_and_whether_it_breaks_clients() -> 
     assert!(shown["paths"]["/birds"]["get"].is_object() && shown["paths"]["/dogs"].is_null());
     let url = format!("https://{changed}.execute-api.{}.amazonaws.com/prod", cloud.region);
     assert_eq!(shown["servers"], json!([{"url": url}]));
+    let get = |stage: &str| json!({"command": "get", "name": change["api"], "spec": {"Stage": stage}});
+    assert_eq!(&catalog(&cloud, get("prod")).await?["stages"]["prod"]["document"], shown);
+    assert_eq!(ask(&cloud, get("nowhere")).await?.unwrap_err().error_type, "NotFound");
     catalog(&cloud, json!({"command": "delete", "name": "told"})).await?;
     Ok(())
 }

@@ -137,3 +137,35 @@ async fn a_refused_request_adds_no_rule() -> Result<()> {
     assert_eq!(scene.let_in(&group, 443).await?, ["10.0.0.2/32"]);
     Ok(())
 }
+
+#[tokio::test]
+async fn api_gateways_lists_have_pages_and_a_key_fits_one_plan_of_a_stage() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let gateway = &cloud.api_gateway;
+    let (ids, _) = cloud.make_apis("123456789012", 30, &["prod"], None).await?;
+    let first = gateway.get_rest_apis().send().await?;
+    assert_eq!((first.items().len(), first.position().is_some()), (25, true));
+    let rest = gateway.get_rest_apis().set_position(first.position).limit(500).send().await?;
+    assert!(rest.items().len() >= 5 && rest.position().is_none());
+
+    let key = gateway.create_api_key().name("paged").enabled(true).send().await?.id.unwrap_or_default();
+    let found = gateway.get_api_keys().name_query("page").send().await?;
+    assert_eq!((found.items().len(), found.items()[0].value()), (1, None), "values are for who asks for them");
+    assert!(gateway.get_api_key().api_key(&key).include_value(true).send().await?.value().is_some());
+    let stage = aws_sdk_apigateway::types::ApiStage::builder().api_id(&ids[0]).stage("prod").build();
+    let mut plans = Vec::new();
+    for name in ["paged-1", "paged-2"] {
+        let plan = gateway.create_usage_plan().name(name).api_stages(stage.clone()).send().await?;
+        plans.push(plan.id.unwrap_or_default());
+    }
+    let attach =
+        |plan: &str| gateway.create_usage_plan_key().usage_plan_id(plan).key_id(&key).key_type("API_KEY").send();
+    attach(&plans[0]).await?;
+    for plan in &plans {
+        assert_eq!(attach(plan).await.unwrap_err().code(), Some("ConflictException"));
+    }
+    gateway.delete_api_key().api_key(&key).send().await?;
+    assert_eq!(gateway.delete_api_key().api_key(&key).send().await.unwrap_err().code(), Some("NotFoundException"));
+    assert!(gateway.get_usage_plan_keys().usage_plan_id(&plans[0]).send().await?.items().is_empty());
+    Ok(())
+}

@@ -23,6 +23,8 @@ use crate::world::World;
 const OWN_SOURCE: &str = "foregate";
 /// The `detail-type` of a message that says to scan a place, or to go on with it.
 const SCAN: &str = "Catalog Scan";
+/// The `detail-type` of a message that says to look at a part of a place.
+const PART: &str = "Catalog Part";
 /// The `detail-type` of a message that says to look at one subscription.
 const SUBSCRIPTION: &str = "Subscription Look";
 /// With less time than this left a scan would end before it has looked at anything.
@@ -37,6 +39,11 @@ fn message(detail_type: &str, detail: Value, delay_seconds: u32) -> Message {
 /// A message that says to scan the target's place.
 pub fn scan_message(target: &Target) -> Message {
     message(SCAN, target.to_message(), 0)
+}
+
+fn part_message(place: &Place, scope: &Scope) -> Message {
+    let part = json!({"account": place.account, "region": place.region, "apis": scope.apis, "plans": scope.plans});
+    message(PART, part, BUSY_SECONDS)
 }
 
 fn subscription_message(id: &str) -> Message {
@@ -61,6 +68,7 @@ fn read(event: &EventBridgeEvent) -> Option<Look> {
         ("aws.events" | "aws.scheduler", "Scheduled Event") => Some(Look::Everything),
         ("aws.apigateway", "AWS API Call via CloudTrail") => called(event),
         (OWN_SOURCE, SCAN) => Target::of_message(&event.detail).map(Look::Scan),
+        (OWN_SOURCE, PART) => part_of(&event.detail),
         (OWN_SOURCE, SUBSCRIPTION) => Some(Look::Subscription(event.detail.get("id")?.as_str()?.to_owned())),
         _ => None,
     }
@@ -83,6 +91,16 @@ fn called(event: &EventBridgeEvent) -> Option<Look> {
     let id = detail.pointer("/requestParameters/restApiId").or_else(made)?;
     let id: RestApiId = id.as_str()?.parse().ok()?;
     Some(Look::Part(place, Scope { apis: BTreeSet::from([id]), ..Scope::default() }))
+}
+
+/// What [`part_message`] has said.
+fn part_of(detail: &Value) -> Option<Look> {
+    let place = Place {
+        account: detail.get("account")?.as_str()?.parse().ok()?,
+        region: detail.get("region")?.as_str()?.parse().ok()?,
+    };
+    let apis = serde_json::from_value(detail.get("apis")?.clone()).ok()?;
+    Some(Look::Part(place, Scope { all: false, apis, plans: detail.get("plans")?.as_bool()? }))
 }
 
 /// A folded batch: each thing once, with the messages that asked for it.
@@ -222,20 +240,9 @@ async fn part<W: World>(
         return Ok(());
     };
     let report = scan::scan(world, invocation, target, scope).await?;
-    if report.is_none() || report.as_ref().is_some_and(|report| report.is_pending) {
-        // Somebody is at it, perhaps past these APIs already: they are looked at again, one message for each.
-        let event = |parameters: Value, name: &str| {
-            let detail = json!({"eventName": name, "requestParameters": parameters});
-            let body = json!({
-                "source": "aws.apigateway", "detail-type": "AWS API Call via CloudTrail", "account": place.account,
-                "region": place.region, "detail": detail,
-            });
-            Message { body, delay_seconds: BUSY_SECONDS }
-        };
-        let apis = scope.apis.iter().map(|id| event(json!({"restApiId": id}), "UpdateRestApi"));
-        let plans = scope.plans.then(|| event(json!({}), "UpdateUsagePlan"));
-        let messages: Vec<Message> = apis.chain(plans).collect();
-        return Ok(world.queue().send(&messages).await?);
+    if report.as_ref().is_none_or(|report| report.is_pending) {
+        // Somebody is at it, perhaps past these APIs already: they are looked at again.
+        return Ok(world.queue().send(&[part_message(place, scope)]).await?);
     }
     after(world, target, report.as_ref()).await
 }
@@ -289,6 +296,9 @@ mod tests {
         assert_eq!(read(&event("aws.apigateway", "AWS API Call via CloudTrail", refused)), None);
         assert_eq!(read(&event("aws.events", "Scheduled Event", json!({}))), Some(Look::Everything));
         assert_eq!(read(&event("foregate", SCAN, json!({}))), None, "without a place it is about nothing");
+        let scope = Scope { apis: BTreeSet::from(["a1".parse().unwrap()]), plans: true, ..Scope::default() };
+        let again = part_message(&place, &scope).body["detail"].clone();
+        assert_eq!(read(&event("foregate", PART, again)), Some(Look::Part(place, scope)), "it reads back");
     }
 
     #[test]

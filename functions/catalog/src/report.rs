@@ -102,19 +102,28 @@ pub fn summary(api: &Api) -> Value {
     })
 }
 
-/// An API with all that is known of it; `documents` are what its stages show.
+/// An API with all that is known of it; `documents` are what its stages show, of which those are left out that an answer does not
+/// hold beside the others.
 pub fn whole(api: &Api, documents: &BTreeMap<String, Value>) -> Value {
     let mut answer = summary(api);
+    let mut bytes = 0;
     let stage = |(name, stage): (&String, &crate::record::Stage)| {
         let methods: Vec<Value> = stage
             .methods
             .iter()
             .map(|one| json!({"method": one.method, "path": one.path, "auth": one.auth, "apiKey": one.api_key}))
             .collect();
-        let told = json!({
+        let mut told = json!({
             "deploymentId": stage.deployment_id, "contentHash": stage.document_hash, "methods": methods,
-            "document": documents.get(name), "notExported": stage.refusal,
+            "notExported": stage.refusal,
         });
+        if let Some(document) = documents.get(name) {
+            bytes += document.to_string().len();
+            match bytes <= PAGE_BYTES || documents.len() == 1 {
+                true => told["document"] = document.clone(),
+                false => told["leftOut"] = json!("too long beside the others: get it with {\"Stage\": …}"),
+            }
+        }
         (name.clone(), told)
     };
     let stages: Map<String, Value> = api.stages.iter().map(stage).collect();
@@ -206,6 +215,19 @@ mod tests {
         assert_eq!(page("items", items(3))["next"], Value::Null);
         let first = page("items", items(9));
         assert_eq!((first["items"].as_array().unwrap().len(), &first["next"]), (4, &json!("3")));
+    }
+
+    #[test]
+    fn documents_that_an_answer_does_not_hold_are_left_out_and_said_to_be() {
+        let mut api = api("a1");
+        api.stages.insert("dev".into(), Default::default());
+        let long = json!({"x": "x".repeat(3 << 20)});
+        let both = BTreeMap::from([("dev".to_owned(), long.clone()), ("prod".to_owned(), long.clone())]);
+        let answer = whole(&api, &both);
+        assert!(answer.to_string().len() < 6 << 20);
+        assert!(answer["stages"]["dev"]["document"].is_object() && answer["stages"]["prod"]["leftOut"].is_string());
+        let one = whole(&api, &BTreeMap::from([("prod".to_owned(), long)]));
+        assert!(one["stages"]["prod"]["document"].is_object(), "asked for alone, it is there");
     }
 
     #[test]

@@ -95,11 +95,11 @@ async fn one<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: Com
             let overlap = overlap(spec)?;
             wish(world, invocation, &name, Wish::Rotate(overlap)).await
         }
+        (Verb::Get, spec) => reading::get(world, invocation, &name, spec).await,
         (_, Some(_)) => Err(Error::invalid("spec is not a field of this command: give the name alone")),
         (Verb::Pause, None) => wish(world, invocation, &name, Wish::Pause).await,
         (Verb::Resume, None) => wish(world, invocation, &name, Wish::Resume).await,
-        (Verb::Delete, None) => delete(world, invocation, &name).await,
-        _ => reading::get(world, invocation, &name).await,
+        _ => delete(world, invocation, &name).await,
     }
 }
 

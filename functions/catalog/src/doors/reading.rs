@@ -117,11 +117,30 @@ async fn documents_of<W: World>(world: &W, api: &Api) -> Result<BTreeMap<String,
     Ok(documents)
 }
 
-/// The command `get`: an API by its key, a subscription or a discovery by its name.
-pub(super) async fn get<W: World>(world: &W, invocation: &Invocation, name: &str) -> Result<Value, Error> {
+#[derive(Default, serde::Deserialize)]
+#[serde(default, rename_all = "PascalCase", deny_unknown_fields)]
+struct Part {
+    stage: Option<String>,
+}
+
+/// The command `get`: an API by its key, perhaps with the document of one stage alone; a subscription or a discovery by its name.
+pub(super) async fn get<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    name: &str,
+    spec: Option<Value>,
+) -> Result<Value, Error> {
+    let Part { stage } = spec.map(read).transpose()?.unwrap_or_default();
     if let Ok(key) = name.parse::<ApiKey>() {
         let api = visible(world, invocation, &key).await?;
-        return Ok(report::whole(&api, &documents_of(world, &api).await?));
+        let mut documents = documents_of(world, &api).await?;
+        if let Some(stage) = &stage {
+            documents.retain(|name, _| name == stage);
+            if !api.stages.contains_key(stage) {
+                return Err(Error::not_found(format!("Stage: {key} has none called '{stage}'")));
+            }
+        }
+        return Ok(report::whole(&api, &documents));
     }
     if let Some(subscription) = find(world, invocation, name).await? {
         return Ok(report::subscription(&subscription));
