@@ -266,6 +266,29 @@ proptest! {
 }
 
 #[test]
+fn an_event_about_one_api_shows_which_others_have_other_plans_by_now() {
+    runtime().block_on(async {
+        let world = World::new();
+        let spec = json!({"Accounts": [{"AccountId": MEMBER}]});
+        world.command(json!({"command": "apply", "name": "planned", "spec": spec})).await.unwrap().unwrap();
+        world.member(|account| {
+            (0..5).for_each(|number| add(account, number));
+            account.plans.insert("p".into(), plan("p", &[("api0", "prod"), ("api1", "prod")]));
+        });
+        world.deliver(vec![]).await;
+        assert_eq!(world.catalogue().len(), 2);
+        // The event about the plans was lost.
+        world.member(|account| {
+            account.plans.insert("p".into(), plan("p", &[("api1", "prod"), ("api2", "prod")]));
+        });
+        world.deliver(vec![event("UpdateStage", "api1")]).await;
+        let planned: Vec<usize> =
+            world.catalogue().values().map(|api| api["plans"].as_array().map_or(0, Vec::len)).collect();
+        assert_eq!(planned, [0, 1, 1], "one is in it no more, and one is new");
+    });
+}
+
+#[test]
 fn a_scan_that_dies_at_any_call_is_done_again_and_tells_of_everything() {
     let build = async || {
         let world = World::discovering().await;
@@ -413,6 +436,15 @@ fn a_scan_that_has_no_time_left_is_gone_on_with_where_it_was() {
             if !report.is_pending {
                 break report.completeness;
             }
+            // Somebody's deployment comes in between, and takes nothing away from where the scan was.
+            let part = Scope { apis: BTreeSet::from(["api0".parse().unwrap()]), ..Scope::default() };
+            let other = Invocation {
+                request_id: format!("event-{slices}"),
+                deadline_millis: (world.clock)() + 60_000,
+                ..invocation
+            };
+            let looked = scan(&*world.parts, &other, &target, &part).await.unwrap().unwrap();
+            assert!(!looked.is_pending);
             assert!(slices < 20, "it does not come to an end");
         };
         assert!(slices > 1, "one slice was enough");

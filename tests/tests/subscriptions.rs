@@ -75,6 +75,13 @@ async fn a_stack_has_a_key_on_the_plan_another_after_a_rotation_and_none_in_the_
     assert_eq!(both.len(), 2);
     assert!(stack.output("ApiKeyValue") != Some(made[0].1.as_str()) && both.iter().all(|(_, _, enabled)| *enabled));
 
+    // As it was asked for before, which is what a rollback asks for: the old key comes back, and the newer one retires.
+    let stack = cloud
+        .deploy_template("subscribed", template("stacked", "shop", json!({"ExpiresAt": "2100-01-01T00:00:00Z"}))?)
+        .await?;
+    assert_eq!(stack.output("ApiKeyValue"), Some(made[0].1.as_str()));
+    assert_eq!(keys(&cloud, &plan).await?, both);
+
     // Another plan is another subscription: the new key is there before the old ones go.
     let second = self::plan(&cloud, "stacked-too", &other, "prod").await?;
     let stack = cloud.deploy_template("subscribed", template("stacked-too", "shop", json!({}))?).await?;
@@ -247,7 +254,10 @@ async fn the_write_role_of_the_template_is_enough_and_every_permission_of_it_is_
     assert_eq!(tried, 7);
 
     // Only who was cut short while attaching, and finds its key on the plan, has to look whether it is there.
-    let spec = json!({"Plan": {"UsagePlanName": "basic", "AccountId": account, "ExternalId": "pets-2027"}, "Consumer": "shop"});
+    // And who names no external id says the one that the account is discovered with.
+    let discovery = json!({"Accounts": [{"AccountId": account, "ExternalId": "pets-2027"}]});
+    catalog(&cloud, json!({"command": "apply", "name": "eighty", "spec": discovery})).await??;
+    let spec = json!({"Plan": {"UsagePlanName": "basic", "AccountId": account}, "Consumer": "shop"});
     let planned = catalog(&cloud, json!({"command": "plan", "name": "adopted", "spec": spec})).await??;
     let name = format!("foregate-{}-1", planned["id"].as_str().context("no id")?);
     let tags = json!({"foregate": std::env::var("PREFIX")?});
@@ -262,6 +272,8 @@ async fn the_write_role_of_the_template_is_enough_and_every_permission_of_it_is_
     cloud.set_role(&role, json!(statements), Some("pets-2027")).await?;
     let adopted = catalog(&cloud, adopt).await??;
     assert_eq!(adopted["attributes"]["ApiKeyId"], key["id"], "no second key was made");
-    catalog(&cloud, json!({"command": "delete", "name": "adopted"})).await??;
+    for name in ["adopted", "eighty"] {
+        catalog(&cloud, json!({"command": "delete", "name": name})).await??;
+    }
     Ok(())
 }

@@ -42,7 +42,7 @@ pub fn scan_message(target: &Target) -> Message {
 }
 
 fn part_message(place: &Place, scope: &Scope) -> Message {
-    let part = json!({"account": place.account, "region": place.region, "apis": scope.apis, "plans": scope.plans});
+    let part = json!({"account": place.account, "region": place.region, "apis": scope.apis});
     message(PART, part, BUSY_SECONDS)
 }
 
@@ -85,7 +85,7 @@ fn called(event: &EventBridgeEvent) -> Option<Look> {
     }
     let name = detail.get("eventName").and_then(Value::as_str)?;
     if name.contains("UsagePlan") && !name.contains("Key") {
-        return Some(Look::Part(place, Scope { plans: true, ..Scope::default() }));
+        return Some(Look::Part(place, Scope::default()));
     }
     let made = || detail.pointer("/responseElements/id").filter(|_| matches!(name, "CreateRestApi" | "ImportRestApi"));
     let id = detail.pointer("/requestParameters/restApiId").or_else(made)?;
@@ -100,7 +100,7 @@ fn part_of(detail: &Value) -> Option<Look> {
         region: detail.get("region")?.as_str()?.parse().ok()?,
     };
     let apis = serde_json::from_value(detail.get("apis")?.clone()).ok()?;
-    Some(Look::Part(place, Scope { all: false, apis, plans: detail.get("plans")?.as_bool()? }))
+    Some(Look::Part(place, Scope { all: false, apis }))
 }
 
 /// A folded batch: each thing once, with the messages that asked for it.
@@ -123,7 +123,6 @@ impl Folded {
             Look::Part(place, scope) => {
                 let (known, messages) = self.parts.entry(place).or_default();
                 known.apis.extend(scope.apis);
-                known.plans |= scope.plans;
                 messages.push(message);
             }
             Look::Subscription(id) => self.subscriptions.entry(id).or_default().push(message),
@@ -240,11 +239,14 @@ async fn part<W: World>(
         return Ok(());
     };
     let report = scan::scan(world, invocation, target, scope).await?;
-    if report.as_ref().is_none_or(|report| report.is_pending) {
+    let again = match &report {
         // Somebody is at it, perhaps past these APIs already: they are looked at again.
-        return Ok(world.queue().send(&[part_message(place, scope)]).await?);
-    }
-    after(world, target, report.as_ref()).await
+        None => part_message(place, scope),
+        // So many that it takes a scan, which goes on where it was.
+        Some(report) if report.is_pending => scan_message(target),
+        Some(_) => return after(world, target, report.as_ref()).await,
+    };
+    Ok(world.queue().send(&[again]).await?)
 }
 
 /// Subscriptions follow the usage plans that came, went or changed.
@@ -276,7 +278,7 @@ mod tests {
         let api = |id: &str| {
             Some(Look::Part(place.clone(), Scope { apis: BTreeSet::from([id.parse().unwrap()]), ..Scope::default() }))
         };
-        let plans = Some(Look::Part(place.clone(), Scope { plans: true, ..Scope::default() }));
+        let plans = Some(Look::Part(place.clone(), Scope::default()));
         for (name, request, response, expected) in [
             ("CreateDeployment", json!({"restApiId": "a1"}), json!({"id": "d1"}), api("a1")),
             ("UpdateStage", json!({"restApiId": "a1", "stageName": "prod"}), json!({}), api("a1")),
@@ -296,7 +298,7 @@ mod tests {
         assert_eq!(read(&event("aws.apigateway", "AWS API Call via CloudTrail", refused)), None);
         assert_eq!(read(&event("aws.events", "Scheduled Event", json!({}))), Some(Look::Everything));
         assert_eq!(read(&event("foregate", SCAN, json!({}))), None, "without a place it is about nothing");
-        let scope = Scope { apis: BTreeSet::from(["a1".parse().unwrap()]), plans: true, ..Scope::default() };
+        let scope = Scope { apis: BTreeSet::from(["a1".parse().unwrap()]), ..Scope::default() };
         let again = part_message(&place, &scope).body["detail"].clone();
         assert_eq!(read(&event("foregate", PART, again)), Some(Look::Part(place, scope)), "it reads back");
     }

@@ -297,6 +297,8 @@ pub struct Scanned {
 pub struct Key {
     /// Its name in API Gateway, by which it is found again.
     pub name: String,
+    /// The word about rotation with which it was asked for: another word is another key.
+    pub rotation: Option<String>,
     /// Its id, once it is made.
     pub id: Option<String>,
     /// Whether it is on the usage plan.
@@ -378,8 +380,6 @@ pub struct Subscription {
     pub is_revoked: bool,
     /// When it ends, in seconds since the epoch.
     pub expires_at_seconds: Option<u64>,
-    /// What was last said about rotation: another word rotates.
-    pub rotation: Option<String>,
     /// Its keys, the newest last.
     pub keys: Vec<Key>,
     /// How many keys it has had.
@@ -424,7 +424,6 @@ pub mod tests {
             is_detached: false,
             is_revoked: false,
             expires_at_seconds: None,
-            rotation: None,
             keys: Vec::new(),
             generation: 0,
             requests: Requests::default(),

@@ -109,16 +109,19 @@ pub async fn apply<W: World>(
     let plan = plan_of(world, &invocation.caller, &spec).await?;
     let id = id_of(&asked.account, &asked.origin, &spec);
     let mut lease = lease(world, invocation, &id).await?;
+    let before = lease.value.clone();
     if let Err(error) = take_up(&mut lease.value, world.now_seconds(), asked, spec, &id, plan) {
+        lease.value = before;
         lease.release(&Registry::new(world.table())).await?;
         return Err(error);
     }
     finish(world, lease, Some(value)).await
 }
 
-/// What a plan is called, where it is, and whether it is for no stage.
+/// What a plan is called, where it is, what the role there wants to be told, and whether the plan is for no stage.
 struct FoundPlan {
     plan: PlanAt,
+    external_id: Option<String>,
     is_detached: bool,
 }
 
@@ -144,14 +147,13 @@ fn take_up(
         account: asked.account.clone(),
         consumer: spec.consumer.clone(),
         plan: found.plan.clone(),
-        external_id: spec.external_id.clone(),
+        external_id: found.external_id.clone(),
         status: Subscribed::Pending,
         is_paused: false,
         is_detached: found.is_detached,
         is_revoked: false,
         expires_at_seconds: None,
-        rotation: spec.rotation.clone(),
-        keys: vec![Key { name: key_name(id, 1), ..Key::default() }],
+        keys: vec![Key { name: key_name(id, 1), rotation: spec.rotation.clone(), ..Key::default() }],
         generation: 1,
         requests: Requests::default(),
     });
@@ -161,27 +163,21 @@ fn take_up(
     subscription.requests = requests;
     subscription.requests.note(asked.stamp.clone());
     subscription.expires_at_seconds = spec.expires_at_seconds;
-    subscription.is_detached = found.is_detached;
-    if subscription.rotation != spec.rotation {
-        subscription.rotation = spec.rotation;
-        begin_rotation(subscription, now_seconds, saga::OVERLAP_SECONDS)?;
-    }
-    Ok(())
+    (subscription.is_detached, subscription.external_id) = (found.is_detached, found.external_id);
+    let turned = saga::turn_to(subscription, spec.rotation, |generation| key_name(id, generation), now_seconds);
+    turned.ok_or_else(|| unfinished(subscription))
 }
 
 fn key_name(id: &str, generation: u32) -> String {
     format!("foregate-{id}-{generation}")
 }
 
-fn begin_rotation(subscription: &mut Subscription, now_seconds: u64, overlap_seconds: u64) -> Result<(), Error> {
-    let id = subscription.id.clone();
-    saga::rotate(subscription, |generation| key_name(&id, generation), now_seconds, overlap_seconds).ok_or_else(|| {
-        let until = subscription.keys.iter().filter_map(|key| key.retires_at_seconds).max().unwrap_or_default();
-        Error::conflict(format!(
-            "the last rotation's old key works until {}: rotate again after that",
-            shared::time::rfc3339(until)
-        ))
-    })
+fn unfinished(subscription: &Subscription) -> Error {
+    let until = subscription.keys.iter().filter_map(|key| key.retires_at_seconds).max().unwrap_or_default();
+    Error::conflict(format!(
+        "the last rotation's old key works until {}: rotate again after that",
+        shared::time::rfc3339(until)
+    ))
 }
 
 /// What `apply` would do now, changing nothing.
@@ -194,7 +190,9 @@ pub async fn plan<W: World>(
     let plan = plan_of(world, caller, spec).await?.plan;
     let change = match known {
         None => format!("+ an API key for {} on {} ({})\n", spec.consumer, plan.name, plan.id),
-        Some(known) if known.rotation != spec.rotation => format!("~ another API key for {}\n", spec.consumer),
+        Some(known) if known.keys.last().is_some_and(|key| key.rotation != spec.rotation) => {
+            format!("~ another API key for {}\n", spec.consumer)
+        }
         Some(known) if known.expires_at_seconds != spec.expires_at_seconds => "~ another end\n".to_owned(),
         Some(_) => String::new(),
     };
@@ -248,7 +246,12 @@ async fn carry_out<W: World>(world: &W, subscription: &mut Subscription, wish: W
     match wish {
         Wish::Pause => subscription.is_paused = true,
         Wish::Resume => subscription.is_paused = false,
-        Wish::Rotate(overlap) => begin_rotation(subscription, world.now_seconds(), overlap)?,
+        Wish::Rotate(overlap) => {
+            let id = subscription.id.clone();
+            let name_of = |generation| key_name(&id, generation);
+            saga::rotate(subscription, name_of, world.now_seconds(), overlap)
+                .ok_or_else(|| unfinished(subscription))?;
+        }
         Wish::Revoke => subscription.is_revoked = true,
         Wish::Look => subscription.is_detached = is_detached(world, &subscription.plan).await?,
     }
@@ -347,8 +350,14 @@ async fn forget<A: ApiKeys>(apis: &A, access: &Access, key: &mut Key, error: Aws
     if !may_be_gone || apis.find_key(access, &key.name).await?.is_some() {
         return Err(refused(error));
     }
-    *key = Key { name: key.name.clone(), retires_at_seconds: key.retires_at_seconds, ..Key::default() };
+    *key = unmade(key);
     Ok(())
+}
+
+/// The key as it was before it was made.
+fn unmade(key: &Key) -> Key {
+    let (name, rotation, retires_at_seconds) = (key.name.clone(), key.rotation.clone(), key.retires_at_seconds);
+    Key { name, rotation, retires_at_seconds, ..Key::default() }
 }
 
 fn access<W: World>(world: &W, subscription: &Subscription) -> Access {
@@ -380,7 +389,7 @@ async fn value<W: World>(world: &W, subscription: &mut Subscription, wanted: Val
     let value = match world.apis().key_value(&access, &id).await {
         Ok(Some(value)) => value,
         Ok(None) => {
-            *key = Key { name: key.name.clone(), ..Key::default() };
+            *key = unmade(key);
             return Err(gone(&id));
         }
         Err(error) => {
@@ -443,7 +452,9 @@ async fn plan_of<W: World>(world: &W, caller: &Caller, spec: &SubscriptionSpec) 
         admit(world, account, plan).await?;
     }
     let plan_at = PlanAt { place, id: plan.id.clone(), name: plan.name.clone() };
-    Ok(FoundPlan { plan: plan_at, is_detached: plan.stages.is_empty() })
+    // One external id is for both roles of an account, unless somebody says otherwise.
+    let external_id = spec.external_id.clone().or_else(|| access.role.and_then(|role| role.external_id));
+    Ok(FoundPlan { plan: plan_at, external_id, is_detached: plan.stages.is_empty() })
 }
 
 /// Of the central account's plans a tenant may have those that its grant names; where that says nothing, those that are for

@@ -79,12 +79,40 @@ pub fn rotate(
     if keys.len() > 1 {
         return keys.last().is_some_and(|newest| !newest.is_given).then_some(());
     }
-    for key in keys.iter_mut() {
-        key.retires_at_seconds = Some(now_seconds + overlap_seconds);
-    }
+    let rotation = keys.last().and_then(|key| key.rotation.clone());
+    retire(keys, now_seconds + overlap_seconds);
     subscription.generation += 1;
-    keys.push(Key { name: name_of(subscription.generation), ..Key::default() });
+    keys.push(Key { name: name_of(subscription.generation), rotation, ..Key::default() });
     Some(())
+}
+
+/// Makes the key of this word the newest: the one that there is, back from its retirement where a stack was rolled back, or a new
+/// one. `None` says that the last rotation is not over.
+pub fn turn_to(
+    subscription: &mut Subscription,
+    rotation: Option<String>,
+    name_of: impl Fn(u32) -> String,
+    now_seconds: u64,
+) -> Option<()> {
+    let keys = &mut subscription.keys;
+    match keys.iter().rposition(|key| key.rotation == rotation) {
+        Some(index) if index + 1 == keys.len() => {}
+        Some(index) => {
+            let back = Key { retires_at_seconds: None, is_given: false, ..keys.remove(index) };
+            retire(keys, now_seconds + OVERLAP_SECONDS);
+            keys.push(back);
+        }
+        None if keys.len() > 1 => return None,
+        None => {
+            rotate(subscription, name_of, now_seconds, OVERLAP_SECONDS)?;
+            subscription.keys.last_mut()?.rotation = rotation;
+        }
+    }
+    Some(())
+}
+
+fn retire(keys: &mut [Key], at_seconds: u64) {
+    keys.iter_mut().for_each(|key| key.retires_at_seconds = Some(at_seconds));
 }
 
 #[cfg(test)]
@@ -160,5 +188,28 @@ mod tests {
         assert_eq!(one.keys.len(), 2);
         one.keys[1].is_given = true;
         assert_eq!(rotate(&mut one, name_of, 120, 50), None);
+    }
+
+    #[test]
+    fn a_stack_that_is_rolled_back_has_its_old_key_again() {
+        let name_of = |generation: u32| format!("k-{generation}");
+        let word = |word: &str| Some(word.to_owned());
+        let mut one = subscription();
+        one.keys = vec![Key { rotation: word("1"), is_given: true, ..key("k-1") }];
+        one.generation = 1;
+        let mut turn = |to: &str, now: u64| {
+            let turned = turn_to(&mut one, word(to), name_of, now);
+            (
+                turned.is_some(),
+                one.keys.iter().map(|key| (key.name.clone(), key.retires_at_seconds)).collect::<Vec<_>>(),
+            )
+        };
+        let after = 100 + OVERLAP_SECONDS;
+        assert_eq!(turn("1", 100), (true, vec![("k-1".into(), None)]), "the same word is the same key");
+        let both = vec![("k-1".into(), Some(after)), ("k-2".into(), None)];
+        assert_eq!(turn("2", 100), (true, both.clone()));
+        assert_eq!(turn("2", 200), (true, both.clone()), "again");
+        assert_eq!(turn("3", 200), (false, both), "a third has to wait");
+        assert_eq!(turn("1", 100), (true, vec![("k-2".into(), Some(after)), ("k-1".into(), None)]));
     }
 }

@@ -43,10 +43,8 @@ const FAILURES_MAX: usize = 50;
 pub struct Scope {
     /// Everything.
     pub all: bool,
-    /// These APIs.
+    /// These APIs, and those whose usage plans are not as they were.
     pub apis: BTreeSet<RestApiId>,
-    /// The APIs whose usage plans are not as they were.
-    pub plans: bool,
 }
 
 impl Scope {
@@ -133,7 +131,8 @@ impl<'a, W: World> Look<'a, W> {
             return Ok((plans, self.observer.apis().await?));
         }
         let mut ids = scope.apis.clone();
-        if scope.plans {
+        // Whatever the event was about: these plans are what the next one is held against. Before the first scan all would be new.
+        if scanned.last.is_some() {
             let now: BTreeSet<Plan> = plans.iter().cloned().collect();
             let changed = now.symmetric_difference(&scanned.plans).flat_map(|plan| &plan.stages);
             ids.extend(changed.filter_map(|(id, _)| id.parse().ok()));
@@ -170,7 +169,8 @@ impl<'a, W: World> Look<'a, W> {
         plans: Vec<Plan>,
         apis: Vec<ListedApi>,
     ) -> Result<Report, Error> {
-        let cursor = scanned.cursor.take().filter(|_| scope.all);
+        // Invariant: what an event has looked at takes nothing away from a scan that is to be gone on with.
+        let cursor = if scope.all { scanned.cursor.take() } else { None };
         let after = cursor.as_ref().map(|cursor| cursor.after.clone());
         let so_far = cursor.map(|cursor| cursor.so_far);
         let begun = || Completeness { started_seconds: self.world.now_seconds(), ..Completeness::default() };
@@ -198,10 +198,14 @@ impl<'a, W: World> Look<'a, W> {
             return Ok(report);
         }
         self.remove(scope, gone, &mut report).await?;
-        scanned.cursor = scanned.cursor.take().filter(|_| !scope.all);
+        if scope.all {
+            scanned.cursor = None;
+        }
         let plans: BTreeSet<Plan> = plans.into_iter().collect();
         report.have_plans_changed = scanned.plans != plans;
-        scanned.plans = plans;
+        if scope.all || scanned.last.is_some() {
+            scanned.plans = plans;
+        }
         report.completeness.complete = report.completeness.failures.is_empty();
         report.completeness.finished_seconds = self.world.now_seconds();
         Ok(report)
