@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use serde_json::Value;
-use shared::aws::{Answer, AwsError, Cause, MemberApis, RestApi};
+use shared::aws::{ASSUME_ROLE, Answer, AwsError, Cause, MemberApis, RestApi};
 use shared::error::Error;
 use shared::front_door::records::{FrontDoor, Onboarded};
 use shared::front_door::{Auth, Backend, FrontDoorSpec, RouteSpec, Tenant};
@@ -88,7 +88,8 @@ async fn own_backend<W: World>(
     let asked = ApiOf { account, region: region.as_ref(), id: rest_api_id, stage: is_held.then_some(stage_name) };
     let look = || asked.look(world);
     let waits = ExponentialBuilder::default().with_min_delay(SPREAD).with_max_times(SPREADS_MAX);
-    let seen = look.retry(waits).when(|error| account.is_some() && error.cause == Cause::Unavailable).await;
+    let is_new = |error: &AwsError| error.operation == ASSUME_ROLE || error.cause == Cause::Unavailable;
+    let seen = look.retry(waits).when(|error| account.is_some() && is_new(error)).await;
     let whose = caller.account();
     let (api, exported) = seen.map_err(|error| asked.unseen(error))?.ok_or_else(|| {
         Error::forbidden(format!("Backend.PrivateApi.RestApiId: {rest_api_id} is not an API of account {whose}"))

@@ -59,6 +59,9 @@ use crate::types::{
     SecurityGroupId, StageName, TargetGroupArn, TargetId, VpcEndpointId, Zone,
 };
 
+/// The operation of an error that is not the call's, but that of the role that it was to be made with.
+pub const ASSUME_ROLE: &str = "AssumeRole";
+
 /// What a call answers.
 pub type Answer<T> = Result<T, AwsError>;
 

@@ -4,9 +4,9 @@ use std::error::Error;
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
-use super::{AwsError, Cause};
+use super::{ASSUME_ROLE, AwsError, Cause};
 
 /// The error of a call of `operation` on `subject`.
 pub(super) fn failed<E>(operation: &'static str, subject: &str, error: SdkError<E, Response>) -> AwsError
@@ -21,6 +21,11 @@ where
         code: String::new(),
         message: format!("{what}: {}", root_of(&error)),
     };
+    if let Some(refusal) = root_of(&error).downcast_ref::<ErrorMetadata>()
+        && !matches!(error, SdkError::ServiceError(_))
+    {
+        return unassumed(subject, refusal);
+    }
     match &error {
         SdkError::ServiceError(answer) => {
             let (code, message) = (answer.err().code(), answer.err().message());
@@ -39,6 +44,18 @@ where
     }
 }
 
+/// A call that was never made: STS has refused the role that it was to be made with.
+fn unassumed(subject: String, refusal: &ErrorMetadata) -> AwsError {
+    let code = refusal.code().unwrap_or_default();
+    AwsError {
+        operation: ASSUME_ROLE,
+        subject,
+        cause: Cause::of_code(code),
+        code: code.to_owned(),
+        message: refusal.message().unwrap_or("AWS gave no reason").to_owned(),
+    }
+}
+
 /// What the code says, or the status where the code is none that Foregate knows: a fault on AWS's side must not pass
 /// for a refusal, for which somebody's target would be blamed.
 fn cause_of(code: Option<&str>, status: u16) -> Cause {
@@ -51,12 +68,12 @@ fn cause_of(code: Option<&str>, status: u16) -> Cause {
 }
 
 /// The innermost error: "connection refused" rather than "dispatch failure".
-fn root_of(error: &dyn Error) -> String {
+fn root_of<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut root = error;
     while let Some(source) = root.source() {
         root = source;
     }
-    root.to_string()
+    root
 }
 
 /// A list that did not end within its maximum of pages: a part must not pass for the whole.
@@ -78,7 +95,6 @@ pub(super) fn partly_refused(operation: &'static str, subject: &str, code: &str,
 #[cfg(test)]
 mod tests {
     use aws_smithy_runtime_api::client::result::ConnectorError;
-    use aws_smithy_types::error::ErrorMetadata;
 
     use super::*;
 
@@ -106,6 +122,16 @@ mod tests {
         assert!(error.cause.is_retryable());
         let told = "failed to call GetItem on binding-1: AWS could not be reached: connection refused";
         assert_eq!(error.to_string(), told);
+    }
+
+    #[test]
+    fn a_role_that_cant_be_assumed_is_told_as_that() {
+        let refusal = ErrorMetadata::builder().code("AccessDenied").message("not authorized").build();
+        let error: SdkError<ErrorMetadata, Response> =
+            SdkError::dispatch_failure(ConnectorError::other(refusal.into(), None));
+        let error = failed("GetRestApis", "111122223333", error);
+        assert_eq!((error.operation, error.cause), (ASSUME_ROLE, Cause::Denied));
+        assert_eq!(error.to_string(), "failed to call AssumeRole on 111122223333: not authorized (AccessDenied)");
     }
 
     #[test]
