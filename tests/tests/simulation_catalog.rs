@@ -608,6 +608,26 @@ fn a_key_that_was_rotated_out_goes_when_its_time_is_over_and_its_successor_works
     });
 }
 
+#[test]
+fn a_rotation_that_was_refused_is_refused_again_and_the_word_before_brings_the_old_key_back() {
+    runtime().block_on(async {
+        let world = World::with_plan();
+        let apply = async |word: &str| {
+            let spec = json!({"Plan": {"UsagePlanId": "p"}, "Consumer": "shop", "Rotation": word});
+            world.command(json!({"command": "apply", "name": "shop", "spec": spec})).await.unwrap()
+        };
+        let key = |answer: &Value| answer["attributes"]["ApiKeyId"].as_str().unwrap().to_owned();
+        let (first, second) = (apply("1").await.unwrap(), apply("2").await.unwrap());
+        assert_ne!(key(&first), key(&second));
+        for _ in 0..2 {
+            assert_eq!(apply("3").await.unwrap_err().error_type, ErrorType::Conflict);
+        }
+        assert_eq!(key(&apply("2").await.unwrap()), key(&second));
+        assert_eq!(key(&apply("1").await.unwrap()), key(&first));
+        assert_eq!(world.keys(), [(true, 1), (true, 1)]);
+    });
+}
+
 fn scheduled() -> Value {
     json!({"source": "aws.events", "detail-type": "Scheduled Event", "resources": [], "detail": {}})
 }
