@@ -82,6 +82,13 @@ async fn a_stack_has_a_key_on_the_plan_another_after_a_rotation_and_none_in_the_
     assert_eq!(stack.output("ApiKeyValue"), Some(made[0].1.as_str()));
     assert_eq!(keys(&cloud, &plan).await?, both);
 
+    // Nobody has written a value down: not the functions, and not what carries their answers.
+    let logs = std::path::PathBuf::from(std::env::var("LOCAL_CLOUD_DIR")?);
+    for log in ["ministack.log", "moto.log"] {
+        let text = String::from_utf8_lossy(&std::fs::read(logs.join(log))?).into_owned();
+        assert!(!text.is_empty() && both.iter().all(|(_, value, _)| !text.contains(value.as_str())), "{log}");
+    }
+
     // Another plan is another subscription: the new key is there before the old ones go.
     let second = self::plan(&cloud, "stacked-too", &other, "prod").await?;
     let stack = cloud.deploy_template("subscribed", template("stacked-too", "shop", json!({}))?).await?;
