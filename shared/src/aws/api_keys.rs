@@ -4,24 +4,19 @@ use aws_sdk_apigateway::types::{Op, PatchOperation};
 
 use super::apigateway::{PAGE, PAGES_MAX, found, unreadable};
 use super::members::Members;
-use super::sdk::{failed, too_many_pages};
+use super::sdk::{every_page, failed};
 use super::{Access, Answer, ApiKeys, Cause};
 use crate::types::Secret;
 
 impl ApiKeys for Members {
     async fn find_key(&self, access: &Access, name: &str) -> Answer<Option<String>> {
         let call = self.client(access).await.get_api_keys().name_query(name).include_values(false).limit(PAGE);
-        let (mut pages, mut ids) = (call.into_paginator().send(), Vec::new());
-        for _ in 0..PAGES_MAX {
-            let Some(page) = pages.next().await else {
-                // Of several that a race has made it is always the same.
-                return Ok(ids.into_iter().min());
-            };
-            let page = page.map_err(|e| failed("GetApiKeys", name, e))?;
+        let ids: Vec<String> = every_page!("GetApiKeys", name, PAGES_MAX, call, |page| {
             let exactly = page.items.unwrap_or_default().into_iter().filter(|key| key.name() == Some(name));
-            ids.extend(exactly.filter_map(|key| key.id));
-        }
-        Err(too_many_pages("GetApiKeys", name, PAGES_MAX))
+            exactly.filter_map(|key| key.id)
+        })?;
+        // Of several that a race has made it is always the same.
+        Ok(ids.into_iter().min())
     }
 
     async fn create_key(

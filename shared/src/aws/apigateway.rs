@@ -6,7 +6,7 @@ use aws_sdk_apigateway::primitives::Blob;
 use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, Op, PatchOperation, PutMode};
 use serde_json::Value;
 
-use super::sdk::{failed, too_many_pages};
+use super::sdk::{every_page, failed};
 use super::{
     Answer, AwsError, Cause, GatewayResponse, ImportMode, Resource, ResourceMethod, RestApi, RestApis, Stage, VpcLink,
     VpcLinks,
@@ -60,6 +60,16 @@ pub(super) fn policy_of(operation: &'static str, id: &str, escaped: &str) -> Ans
     serde_json::from_str(&text).map_err(unreadable)
 }
 
+/// GetExport of a stage as OpenAPI 3.0, with these extensions.
+pub(super) async fn export(client: &Client, id: &RestApiId, stage: &str, extensions: &str) -> Answer<Value> {
+    let call = client.get_export().rest_api_id(id.as_str()).stage_name(stage).export_type("oas30");
+    let call = call.parameters("extensions", extensions).accepts("application/json");
+    let subject = format!("{id}/{stage}");
+    let answer = call.send().await.map_err(|e| failed("GetExport", &subject, e))?;
+    let body = answer.body.map(Blob::into_inner).unwrap_or_default();
+    serde_json::from_slice(&body).map_err(|e| unreadable("GetExport", &subject, e.to_string()))
+}
+
 /// What AWS does not know is not there.
 pub(super) fn found<T>(answer: Answer<T>) -> Answer<Option<T>> {
     match answer {
@@ -95,16 +105,9 @@ impl RestApis for FrontDoorApis {
 
     async fn resources(&self, id: &RestApiId) -> Answer<Vec<Resource>> {
         let call = self.client.get_resources().rest_api_id(id.as_str()).limit(PAGE).embed("methods");
-        let mut pages = call.into_paginator().send();
-        let mut resources = Vec::new();
-        for _ in 0..PAGES_MAX {
-            let Some(page) = pages.next().await else {
-                return Ok(resources);
-            };
-            let page = page.map_err(|e| failed("GetResources", id.as_str(), e))?;
-            resources.extend(page.items.unwrap_or_default().into_iter().map(resource));
-        }
-        Err(too_many_pages("GetResources", id.as_str(), PAGES_MAX))
+        every_page!("GetResources", id.as_str(), PAGES_MAX, call, |page| {
+            page.items.unwrap_or_default().into_iter().map(resource)
+        })
     }
 
     async fn delete_resource(&self, id: &RestApiId, resource_id: &str) -> Answer<()> {
@@ -145,11 +148,7 @@ impl RestApis for FrontDoorApis {
     }
 
     async fn export(&self, id: &RestApiId, stage: &StageName) -> Answer<Value> {
-        let call = self.client.get_export().rest_api_id(id.as_str()).stage_name(stage.as_str()).export_type("oas30");
-        let call = call.parameters("extensions", "integrations").accepts("application/json");
-        let answer = call.send().await.map_err(|e| failed("GetExport", stage.as_str(), e))?;
-        let body = answer.body.map(Blob::into_inner).unwrap_or_default();
-        serde_json::from_slice(&body).map_err(|e| unreadable("GetExport", stage.as_str(), e.to_string()))
+        export(&self.client, id, stage.as_str(), "integrations").await
     }
 
     async fn create_api(&self, name: &str, description: &str, endpoint_type: &str) -> Answer<RestApiId> {
@@ -161,20 +160,14 @@ impl RestApis for FrontDoorApis {
     }
 
     async fn find_api(&self, name: &str, description: &str) -> Answer<Option<RestApiId>> {
-        let mut pages = self.client.get_rest_apis().limit(PAGE).into_paginator().send();
-        let mut found: Vec<String> = Vec::new();
-        for _ in 0..PAGES_MAX {
-            let Some(page) = pages.next().await else {
-                found.sort();
-                return Ok(found.first().and_then(|id| id.parse().ok()));
-            };
-            let page = page.map_err(|e| failed("GetRestApis", name, e))?;
-            let is_it = |one: &aws_sdk_apigateway::types::RestApi| {
-                one.name() == Some(name) && one.description() == Some(description)
-            };
-            found.extend(page.items.unwrap_or_default().into_iter().filter(is_it).filter_map(|one| one.id));
-        }
-        Err(too_many_pages("GetRestApis", name, PAGES_MAX))
+        let is_it = |one: &aws_sdk_apigateway::types::RestApi| {
+            one.name() == Some(name) && one.description() == Some(description)
+        };
+        let call = self.client.get_rest_apis().limit(PAGE);
+        let found: Vec<String> = every_page!("GetRestApis", name, PAGES_MAX, call, |page| {
+            page.items.unwrap_or_default().into_iter().filter(is_it).filter_map(|one| one.id)
+        })?;
+        Ok(found.into_iter().min().and_then(|id| id.parse().ok()))
     }
 
     async fn mapping(&self, domain: &str, base_path: &str) -> Answer<Option<(String, String)>> {
@@ -192,23 +185,10 @@ impl RestApis for FrontDoorApis {
 
 impl VpcLinks for FrontDoorApis {
     async fn vpc_links(&self) -> Answer<Vec<VpcLink>> {
-        let mut pages = self.client.get_vpc_links().limit(PAGE).into_paginator().send();
-        let mut links = Vec::new();
-        for _ in 0..PAGES_MAX {
-            let Some(page) = pages.next().await else {
-                return Ok(links);
-            };
-            let page = page.map_err(|e| failed("GetVpcLinks", "the account", e))?;
-            links.extend(page.items.unwrap_or_default().into_iter().map(|link| VpcLink {
-                status: link.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
-                id: link.id.unwrap_or_default(),
-                name: link.name.unwrap_or_default(),
-                message: link.status_message.unwrap_or_default(),
-                target: link.target_arns.unwrap_or_default().into_iter().next().unwrap_or_default(),
-                tags: link.tags.unwrap_or_default().into_iter().collect(),
-            }));
-        }
-        Err(too_many_pages("GetVpcLinks", "the account", PAGES_MAX))
+        let call = self.client.get_vpc_links().limit(PAGE);
+        every_page!("GetVpcLinks", "the account", PAGES_MAX, call, |page| {
+            page.items.unwrap_or_default().into_iter().map(vpc_link)
+        })
     }
 
     async fn create_link(&self, name: &str, target: &str, (key, value): (&str, &str)) -> Answer<String> {
@@ -220,6 +200,17 @@ impl VpcLinks for FrontDoorApis {
     async fn delete_link(&self, id: &str) -> Answer<()> {
         let call = self.client.delete_vpc_link().vpc_link_id(id);
         found(call.send().await.map_err(|e| failed("DeleteVpcLink", id, e))).map(drop)
+    }
+}
+
+fn vpc_link(link: aws_sdk_apigateway::types::VpcLink) -> VpcLink {
+    VpcLink {
+        status: link.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        id: link.id.unwrap_or_default(),
+        name: link.name.unwrap_or_default(),
+        message: link.status_message.unwrap_or_default(),
+        target: link.target_arns.unwrap_or_default().into_iter().next().unwrap_or_default(),
+        tags: link.tags.unwrap_or_default().into_iter().collect(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_config::SdkConfig;
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 
-use super::sdk::{failed, too_many_pages};
+use super::sdk::{every_page, failed};
 use super::{Answer, AutoScaling, AwsError, LifecycleAction};
 use crate::types::InstanceId;
 
@@ -35,15 +35,10 @@ impl Scaling {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let subject = names.join(", ");
         let call = self.client.describe_auto_scaling_groups().set_auto_scaling_group_names(Some(names));
-        let mut pages = call.into_paginator().send();
-        for _ in 0..PAGES_MAX {
-            let Some(page) = pages.next().await else {
-                return Ok(());
-            };
-            let page = page.map_err(|e| failed(OPERATION, &subject, e))?;
-            groups.extend(page.auto_scaling_groups().iter().filter_map(read_group));
-        }
-        Err(too_many_pages(OPERATION, &subject, PAGES_MAX))
+        groups.extend(every_page!(OPERATION, &subject, PAGES_MAX, call, |page| {
+            page.auto_scaling_groups().iter().filter_map(read_group).collect::<Vec<_>>()
+        })?);
+        Ok(())
     }
 }
 

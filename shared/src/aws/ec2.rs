@@ -9,7 +9,7 @@ use aws_sdk_ec2::types::{
 };
 use ipnet::Ipv4Net;
 
-use super::sdk::{failed, too_many_pages};
+use super::sdk::{every_page, failed};
 use super::{
     Answer, Cause, InboundRule, Instance, InstanceState, Instances, Interface, Network, SecurityGroups, TagFilter,
     VpcEndpoint,
@@ -37,23 +37,6 @@ impl Ec2 {
     pub fn new(config: &SdkConfig) -> Self {
         Self { client: aws_sdk_ec2::Client::new(config) }
     }
-}
-
-/// Every item of every page of a paged call, up to [`PAGES_MAX`] pages.
-macro_rules! every_page {
-    ($operation:literal, $subject:expr, $call:expr, $items:expr) => {{
-        let (mut pages, mut found) = ($call.into_paginator().send(), Vec::new());
-        let mut whole = false;
-        for _ in 0..PAGES_MAX {
-            let Some(page) = pages.next().await else {
-                whole = true;
-                break;
-            };
-            let page = page.map_err(|e| failed($operation, $subject, e))?;
-            found.extend($items(&page));
-        }
-        if whole { Ok(found) } else { Err(too_many_pages($operation, $subject, PAGES_MAX)) }
-    }};
 }
 
 impl Network for Ec2 {
@@ -87,14 +70,9 @@ impl Network for Ec2 {
     async fn subnets(&self, vpc_id: &str) -> Answer<Vec<Ipv4Net>> {
         let call = self.client.describe_subnets().filters(filter("vpc-id", [vpc_id.into()])).max_results(PAGE_MAX);
         let range = |subnet: &aws_sdk_ec2::types::Subnet| subnet.cidr_block()?.parse::<Ipv4Net>().ok();
-        every_page!(
-            "DescribeSubnets",
-            vpc_id,
-            call,
-            |page: &aws_sdk_ec2::operation::describe_subnets::DescribeSubnetsOutput| {
-                page.subnets().iter().filter_map(range).collect::<Vec<_>>()
-            }
-        )
+        every_page!("DescribeSubnets", vpc_id, PAGES_MAX, call, |page| {
+            page.subnets().iter().filter_map(range).collect::<Vec<_>>()
+        })
     }
 }
 
@@ -104,27 +82,17 @@ impl Ec2 {
         subject: &str,
         call: aws_sdk_ec2::operation::describe_network_interfaces::builders::DescribeNetworkInterfacesFluentBuilder,
     ) -> Answer<Vec<Interface>> {
-        every_page!(
-            "DescribeNetworkInterfaces",
-            subject,
-            call,
-            |page: &aws_sdk_ec2::operation::describe_network_interfaces::DescribeNetworkInterfacesOutput| {
-                page.network_interfaces().iter().filter_map(read_interface).collect::<Vec<_>>()
-            }
-        )
+        every_page!("DescribeNetworkInterfaces", subject, PAGES_MAX, call, |page| {
+            page.network_interfaces().iter().filter_map(read_interface).collect::<Vec<_>>()
+        })
     }
 
     async fn instance_pages(&self, subject: &str, filters: Vec<Filter>) -> Answer<Vec<Instance>> {
         let call = self.client.describe_instances().set_filters(Some(filters)).max_results(PAGE_MAX);
-        every_page!(
-            "DescribeInstances",
-            subject,
-            call,
-            |page: &aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput| {
-                let instances = page.reservations().iter().flat_map(|reservation| reservation.instances());
-                instances.filter_map(read_instance).collect::<Vec<_>>()
-            }
-        )
+        every_page!("DescribeInstances", subject, PAGES_MAX, call, |page| {
+            let instances = page.reservations().iter().flat_map(|reservation| reservation.instances());
+            instances.filter_map(read_instance).collect::<Vec<_>>()
+        })
     }
 }
 
@@ -162,14 +130,9 @@ impl SecurityGroups for Ec2 {
 
     async fn inbound_rules(&self, id: &SecurityGroupId) -> Answer<Vec<InboundRule>> {
         let call = self.client.describe_security_group_rules().filters(filter("group-id", [id.as_str().into()]));
-        every_page!(
-            "DescribeSecurityGroupRules",
-            id.as_str(),
-            call.max_results(PAGE_MAX),
-            |page: &aws_sdk_ec2::operation::describe_security_group_rules::DescribeSecurityGroupRulesOutput| {
-                page.security_group_rules().iter().filter_map(read_rule).collect::<Vec<_>>()
-            }
-        )
+        every_page!("DescribeSecurityGroupRules", id.as_str(), PAGES_MAX, call.max_results(PAGE_MAX), |page| {
+            page.security_group_rules().iter().filter_map(read_rule).collect::<Vec<_>>()
+        })
     }
 
     async fn authorize(

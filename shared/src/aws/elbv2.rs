@@ -7,7 +7,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     TargetGroupIpAddressTypeEnum, TargetHealthDescription, TargetHealthStateEnum, TargetTypeEnum,
 };
 
-use super::sdk::{failed, too_many_pages};
+use super::sdk::{every_page, failed};
 use super::{
     Answer, BalancerSearch, Cause, LoadBalancer, LoadBalancers, NetworkLoadBalancer, Target, TargetGroup, TargetGroups,
     TargetType,
@@ -96,19 +96,11 @@ impl BalancerSearch for Elbv2 {
     }
 
     async fn tagged(&self) -> Answer<Vec<NetworkLoadBalancer>> {
-        let mut pages = self.client.describe_load_balancers().page_size(PAGE).into_paginator().send();
-        let (mut found, mut done) = (Vec::new(), false);
-        for _ in 0..PAGES_MAX {
-            let Some(page) = pages.next().await else {
-                done = true;
-                break;
-            };
-            let page = page.map_err(|e| failed("DescribeLoadBalancers", "the account", e))?;
-            found.extend(page.load_balancers().iter().filter_map(read_network));
-        }
-        if !done {
-            return Err(too_many_pages("DescribeLoadBalancers", "the account", PAGES_MAX));
-        }
+        let call = self.client.describe_load_balancers().page_size(PAGE);
+        let mut found: Vec<NetworkLoadBalancer> =
+            every_page!("DescribeLoadBalancers", "the account", PAGES_MAX, call, |page| {
+                page.load_balancers().iter().filter_map(read_network).collect::<Vec<_>>()
+            })?;
         for some in found.chunks_mut(TAGGED_MAX) {
             let arns: Vec<String> = some.iter().map(|one| one.arn.clone()).collect();
             let call = self.client.describe_tags().set_resource_arns(Some(arns));

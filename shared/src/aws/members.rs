@@ -7,11 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use aws_config::SdkConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_sdk_apigateway::Client;
-use aws_sdk_apigateway::primitives::Blob;
 use serde_json::Value;
 
-use super::apigateway::{PAGE, PAGES_MAX, api_of, found, unreadable};
-use super::sdk::{failed, too_many_pages};
+use super::apigateway::{PAGE, PAGES_MAX, api_of, export, found, unreadable};
+use super::sdk::{every_page, failed};
 use super::{
     Access, Answer, ApisOfAccounts, ListedApi, ListedStage, MemberApis, MemberRole, MethodSettings, RestApi, UsagePlan,
 };
@@ -104,18 +103,11 @@ macro_rules! listed {
 
 impl ApisOfAccounts for Members {
     async fn list_apis(&self, access: &Access) -> Answer<Vec<ListedApi>> {
-        let mut pages = self.client(access).await.get_rest_apis().limit(PAGE).into_paginator().send();
-        let mut apis = Vec::new();
-        for _ in 0..PAGES_MAX {
-            let Some(page) = pages.next().await else {
-                return Ok(apis);
-            };
-            let page = page.map_err(|e| failed("GetRestApis", "the account", e))?;
-            for api in page.items.unwrap_or_default() {
-                apis.push(listed!("GetRestApis", &api)?);
-            }
-        }
-        Err(too_many_pages("GetRestApis", "the account", PAGES_MAX))
+        let call = self.client(access).await.get_rest_apis().limit(PAGE);
+        every_page!("GetRestApis", "the account", PAGES_MAX, call, |page| {
+            let apis = page.items.unwrap_or_default();
+            apis.iter().map(|api| listed!("GetRestApis", api)).collect::<Answer<Vec<_>>>()?
+        })
     }
 
     async fn one_api(&self, access: &Access, id: &RestApiId) -> Answer<Option<ListedApi>> {
@@ -131,28 +123,14 @@ impl ApisOfAccounts for Members {
     }
 
     async fn list_plans(&self, access: &Access) -> Answer<Vec<UsagePlan>> {
-        let mut pages = self.client(access).await.get_usage_plans().limit(PAGE).into_paginator().send();
-        let mut plans = Vec::new();
-        for _ in 0..PAGES_MAX {
-            let Some(page) = pages.next().await else {
-                return Ok(plans);
-            };
-            let page = page.map_err(|e| failed("GetUsagePlans", "the account", e))?;
-            plans.extend(page.items.unwrap_or_default().into_iter().map(usage_plan));
-        }
-        Err(too_many_pages("GetUsagePlans", "the account", PAGES_MAX))
+        let call = self.client(access).await.get_usage_plans().limit(PAGE);
+        every_page!("GetUsagePlans", "the account", PAGES_MAX, call, |page| {
+            page.items.unwrap_or_default().into_iter().map(usage_plan)
+        })
     }
 
     async fn export_stage(&self, access: &Access, id: &RestApiId, stage: &str) -> Answer<Option<Value>> {
-        let call = self.client(access).await.get_export().rest_api_id(id.as_str()).stage_name(stage);
-        let call = call.export_type("oas30").parameters("extensions", "integrations,authorizers");
-        let call = call.accepts("application/json");
-        let subject = format!("{id}/{stage}");
-        let Some(answer) = found(call.send().await.map_err(|e| failed("GetExport", &subject, e)))? else {
-            return Ok(None);
-        };
-        let body = answer.body.map(Blob::into_inner).unwrap_or_default();
-        serde_json::from_slice(&body).map(Some).map_err(|e| unreadable("GetExport", &subject, e.to_string()))
+        found(export(&self.client(access).await, id, stage, "integrations,authorizers").await)
     }
 }
 

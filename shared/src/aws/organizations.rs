@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
 use aws_sdk_organizations::Client;
-use aws_sdk_organizations::types::AccountStatus;
+use aws_sdk_organizations::types::{Account, AccountStatus};
 
-use super::sdk::{failed, too_many_pages};
+use super::sdk::every_page;
 use super::{Answer, Organization};
 use crate::types::AccountId;
 
@@ -27,34 +27,21 @@ impl Organizations {
     }
 
     async fn accounts_of(&self, parent: &str) -> Answer<Vec<AccountId>> {
-        let mut pages = self.client.list_accounts_for_parent().parent_id(parent).into_paginator().send();
-        let mut accounts = Vec::new();
-        for _ in 0..PAGES_MAX {
-            let Some(page) = pages.next().await else {
-                return Ok(accounts);
-            };
-            let page = page.map_err(|e| failed("ListAccountsForParent", parent, e))?;
-            // One that is closed or being closed lets nobody in.
-            #[allow(deprecated, reason = "what takes its place is not in every partition yet")]
-            let active = page.accounts.unwrap_or_default().into_iter();
-            #[allow(deprecated, reason = "what takes its place is not in every partition yet")]
-            let active = active.filter(|one| one.status() == Some(&AccountStatus::Active));
-            accounts.extend(active.filter_map(|one| one.id()?.parse().ok()));
-        }
-        Err(too_many_pages("ListAccountsForParent", parent, PAGES_MAX))
+        let call = self.client.list_accounts_for_parent().parent_id(parent);
+        // One that is closed or being closed lets nobody in.
+        #[allow(deprecated, reason = "what takes its place is not in every partition yet")]
+        let is_active = |one: &Account| one.status() == Some(&AccountStatus::Active);
+        every_page!("ListAccountsForParent", parent, PAGES_MAX, call, |page| {
+            let active = page.accounts.unwrap_or_default().into_iter().filter(is_active);
+            active.filter_map(|one| one.id()?.parse().ok()).collect::<Vec<_>>()
+        })
     }
 
     async fn units_of(&self, parent: &str) -> Answer<Vec<String>> {
-        let mut pages = self.client.list_organizational_units_for_parent().parent_id(parent).into_paginator().send();
-        let mut units = Vec::new();
-        for _ in 0..PAGES_MAX {
-            let Some(page) = pages.next().await else {
-                return Ok(units);
-            };
-            let page = page.map_err(|e| failed("ListOrganizationalUnitsForParent", parent, e))?;
-            units.extend(page.organizational_units.unwrap_or_default().into_iter().filter_map(|one| one.id));
-        }
-        Err(too_many_pages("ListOrganizationalUnitsForParent", parent, PAGES_MAX))
+        let call = self.client.list_organizational_units_for_parent().parent_id(parent);
+        every_page!("ListOrganizationalUnitsForParent", parent, PAGES_MAX, call, |page| {
+            page.organizational_units.unwrap_or_default().into_iter().filter_map(|one| one.id)
+        })
     }
 }
 

@@ -76,8 +76,48 @@ fn root_of<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     root
 }
 
+/// What is made of every page of a paged call, up to a maximum of pages.
+#[cfg(any(
+    feature = "apigateway",
+    feature = "autoscaling",
+    feature = "ec2",
+    feature = "elbv2",
+    feature = "organizations"
+))]
+macro_rules! every_page {
+    ($operation:expr, $subject:expr, $pages_max:expr, $call:expr, |$page:ident| $items:expr) => {{
+        let (mut pages, mut found, mut is_whole) = ($call.into_paginator().send(), Vec::new(), false);
+        for _ in 0..$pages_max {
+            let Some(page) = pages.next().await else {
+                is_whole = true;
+                break;
+            };
+            let $page = page.map_err(|e| $crate::aws::sdk::failed($operation, $subject, e))?;
+            found.extend($items);
+        }
+        match is_whole {
+            true => Ok(found),
+            false => Err($crate::aws::sdk::too_many_pages($operation, $subject, $pages_max)),
+        }
+    }};
+}
+#[cfg(any(
+    feature = "apigateway",
+    feature = "autoscaling",
+    feature = "ec2",
+    feature = "elbv2",
+    feature = "organizations"
+))]
+pub(super) use every_page;
+
 /// A list that did not end within its maximum of pages: a part must not pass for the whole.
-#[cfg(any(feature = "apigateway", feature = "autoscaling", feature = "ec2", feature = "organizations"))]
+#[cfg(any(
+    feature = "apigateway",
+    feature = "autoscaling",
+    feature = "ec2",
+    feature = "elbv2",
+    feature = "organizations"
+))]
 pub(super) fn too_many_pages(operation: &'static str, subject: &str, pages: usize) -> AwsError {
     let message = format!("{pages} pages were not all");
     AwsError { operation, subject: subject.to_owned(), cause: Cause::Unavailable, code: String::new(), message }
