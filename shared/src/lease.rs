@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{ItemKey, Table};
+use crate::entry::Invocation;
 use crate::error::{Error, ErrorType};
 use crate::registry::{Record, Registry};
 
@@ -18,6 +19,17 @@ pub struct Holder {
     pub id: String,
     /// When the lease ends by itself, in seconds since the epoch.
     pub until_seconds: u64,
+}
+
+/// A lease outlives the invocation that holds it by this much: clocks differ.
+const OUTLIVES_SECONDS: u64 = 5;
+
+impl Holder {
+    /// An invocation, until after its end.
+    pub fn of(invocation: &Invocation) -> Self {
+        let until_seconds = invocation.deadline_millis / 1_000 + OUTLIVES_SECONDS;
+        Self { id: invocation.request_id.clone(), until_seconds }
+    }
 }
 
 /// A record that is worked on under a lease.
@@ -71,6 +83,19 @@ impl<R: Clone + Default + Serialize + DeserializeOwned> Lease<R> {
             Ok(()) => Ok(Attempt::Taken(Self { value: record.value.value.clone(), record })),
             Err(error) if error.error_type == ErrorType::Conflict => Ok(Attempt::Held { until_seconds }),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The lease on the record at `key` for an invocation; `None` where somebody else has it.
+    pub async fn of<T: Table>(
+        registry: &Registry<'_, T>,
+        key: &ItemKey,
+        invocation: &Invocation,
+        now_seconds: u64,
+    ) -> Result<Option<Self>, Error> {
+        match Self::attempt(registry, key, Holder::of(invocation), now_seconds).await? {
+            Attempt::Taken(lease) => Ok(Some(lease)),
+            Attempt::Held { .. } => Ok(None),
         }
     }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::front_door::Method as Verb;
 use crate::origin::hash;
 
 /// Who a method lets in, as its stage's export says.
@@ -53,21 +54,8 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// What the methods of a path are called in a document, and what people call them. API Gateway has no `TRACE`.
-const METHODS: [(&str, &str); 8] = [
-    ("delete", "DELETE"),
-    ("get", "GET"),
-    ("head", "HEAD"),
-    ("options", "OPTIONS"),
-    ("patch", "PATCH"),
-    ("post", "POST"),
-    ("put", "PUT"),
-    ("x-amazon-apigateway-any-method", ANY),
-];
 /// The method that stands for all that the path does not name.
 pub const ANY: &str = "ANY";
-/// How many methods there are besides.
-pub const NAMED: usize = METHODS.len() - 1;
 /// How many references may lead to one another: a document can make them lead in a circle.
 const HOPS_MAX: usize = 16;
 
@@ -129,7 +117,8 @@ pub struct Operation<'a> {
 /// All operations of a document.
 pub fn operations(document: &Value) -> impl Iterator<Item = Operation<'_>> {
     entries(document.get("paths")).flat_map(|(path, item)| {
-        let named = METHODS.into_iter().filter_map(move |(key, method)| Some((method, item.get(key)?)));
+        let verbs = Verb::all_by_name().chain([Verb::Any]);
+        let named = verbs.filter_map(move |verb| Some((verb.as_str(), item.get(verb.key())?)));
         named.map(move |(method, says)| Operation { path, method, says, item })
     })
 }

@@ -106,8 +106,14 @@ checked_string!(
 );
 
 /// What the names of AWS's hosts in a region end with.
-pub fn domain_of(region: &str) -> &'static str {
+fn domain_of(region: &str) -> &'static str {
     if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
+}
+
+/// Where a stage of a REST API is served, besides custom domain names.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-call-api.html>
+pub fn invoke_url(id: &RestApiId, region: &str, stage: &str) -> String {
+    format!("https://{id}.execute-api.{region}.{}/{stage}", domain_of(region))
 }
 
 /// The partition that the ARNs of a region are in.

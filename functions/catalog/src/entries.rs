@@ -1,11 +1,9 @@
-//! The catalogue's records, read and written: APIs with what their owners wrote to them, and the lease on a place.
+//! The catalogue's records, as they are read: APIs with what their owners wrote to them, and what is known of places.
 
 use std::collections::BTreeMap;
 
-use shared::aws::Table;
-use shared::entry::Invocation;
 use shared::error::Error;
-use shared::lease::{Attempt, Holder, Lease};
+use shared::lease::Leased;
 use shared::registry::{self, Record, Registry};
 
 use crate::record::{Api, ApiKey, Notes, Place, Scanned};
@@ -42,32 +40,6 @@ pub async fn api<W: World>(world: &W, key: &ApiKey) -> Result<Option<Api>, Error
 /// What is known of every place that was ever looked at.
 pub async fn places<W: World>(world: &W) -> Result<BTreeMap<String, Scanned>, Error> {
     let registry = Registry::new(world.table());
-    let records: Vec<Record<shared::lease::Leased<Scanned>>> = registry.list(registry::catalog_place_key("")).await?;
+    let records: Vec<Record<Leased<Scanned>>> = registry.list(registry::catalog_place_key("")).await?;
     Ok(records.into_iter().map(|record| (record.key.sort, record.value.value)).collect())
-}
-
-/// The lease on a place; nothing where somebody else has it.
-pub async fn lease_place<W: World>(
-    world: &W,
-    invocation: &Invocation,
-    place: &Place,
-) -> Result<Option<Lease<Scanned>>, Error> {
-    lease(world.table(), invocation, &registry::catalog_place_key(&place.to_string()), world.now_seconds()).await
-}
-
-/// The lease on a record, until after the invocation's end; nothing where somebody else has it.
-pub async fn lease<T: Table, R>(
-    table: &T,
-    invocation: &Invocation,
-    key: &shared::aws::ItemKey,
-    now_seconds: u64,
-) -> Result<Option<Lease<R>>, Error>
-where
-    R: Clone + Default + serde::Serialize + serde::de::DeserializeOwned,
-{
-    let holder = Holder { id: invocation.request_id.clone(), until_seconds: invocation.deadline_millis / 1_000 + 5 };
-    match Lease::attempt(&Registry::new(table), key, holder, now_seconds).await? {
-        Attempt::Taken(lease) => Ok(Some(lease)),
-        Attempt::Held { .. } => Ok(None),
-    }
 }

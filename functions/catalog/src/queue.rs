@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::aws::{Message, Queue};
 use shared::entry::Invocation;
@@ -38,12 +39,19 @@ fn message(detail_type: &str, detail: Value, delay_seconds: u32) -> Message {
 
 /// A message that says to scan the target's place.
 pub fn scan_message(target: &Target) -> Message {
-    message(SCAN, target.to_message(), 0)
+    message(SCAN, json!(target), 0)
+}
+
+/// What such a message says: these APIs of that place.
+#[derive(Serialize, Deserialize)]
+struct Part {
+    place: Place,
+    apis: BTreeSet<RestApiId>,
 }
 
 fn part_message(place: &Place, scope: &Scope) -> Message {
-    let part = json!({"account": place.account, "region": place.region, "apis": scope.apis});
-    message(PART, part, BUSY_SECONDS)
+    let part = Part { place: place.clone(), apis: scope.apis.clone() };
+    message(PART, json!(part), BUSY_SECONDS)
 }
 
 fn subscription_message(id: &str) -> Message {
@@ -67,8 +75,11 @@ fn read(event: &EventBridgeEvent) -> Option<Look> {
     match (event.source.as_str(), event.detail_type.as_str()) {
         ("aws.events" | "aws.scheduler", "Scheduled Event") => Some(Look::Everything),
         ("aws.apigateway", "AWS API Call via CloudTrail") => called(event),
-        (OWN_SOURCE, SCAN) => Target::of_message(&event.detail).map(Look::Scan),
-        (OWN_SOURCE, PART) => part_of(&event.detail),
+        (OWN_SOURCE, SCAN) => Target::deserialize(&event.detail).ok().map(Look::Scan),
+        (OWN_SOURCE, PART) => {
+            let Part { place, apis } = Part::deserialize(&event.detail).ok()?;
+            Some(Look::Part(place, Scope { all: false, apis }))
+        }
         (OWN_SOURCE, SUBSCRIPTION) => Some(Look::Subscription(event.detail.get("id")?.as_str()?.to_owned())),
         _ => None,
     }
@@ -91,16 +102,6 @@ fn called(event: &EventBridgeEvent) -> Option<Look> {
     let id = detail.pointer("/requestParameters/restApiId").or_else(made)?;
     let id: RestApiId = id.as_str()?.parse().ok()?;
     Some(Look::Part(place, Scope { apis: BTreeSet::from([id]), ..Scope::default() }))
-}
-
-/// What [`part_message`] has said.
-fn part_of(detail: &Value) -> Option<Look> {
-    let place = Place {
-        account: detail.get("account")?.as_str()?.parse().ok()?,
-        region: detail.get("region")?.as_str()?.parse().ok()?,
-    };
-    let apis = serde_json::from_value(detail.get("apis")?.clone()).ok()?;
-    Some(Look::Part(place, Scope { all: false, apis }))
 }
 
 /// A folded batch: each thing once, with the messages that asked for it.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 pub use shared::openapi::{Auth, Method};
 use shared::origin::{Origin, Requests};
-use shared::types::{AccountId, Malformed, Region, RestApiId, domain_of, partition_of};
+use shared::types::{AccountId, Malformed, Region, RestApiId, partition_of};
 
 use crate::spec::DiscoverySpec;
 
@@ -217,12 +217,6 @@ impl Api {
         let shown: Vec<(&String, &String)> =
             self.stages.iter().map(|(name, stage)| (name, &stage.document_hash)).collect();
         shared::origin::hash(&serde_json::to_string(&shown).unwrap_or_default())
-    }
-
-    /// Where a stage is served, besides custom domain names.
-    pub fn url(&self, stage: &str) -> String {
-        let ApiKey { place, id } = &self.key;
-        format!("https://{id}.execute-api.{}.{}/{stage}", place.region, domain_of(place.region.as_str()))
     }
 
     /// Its ARN.

@@ -13,7 +13,6 @@ use shared::origin::{Origin, Requests, Stamp};
 use shared::registry::{self, Record, Registry};
 use shared::types::{AccountId, Secret};
 
-use crate::entries;
 use crate::plan::saga::{self, Step};
 use crate::record::{Key, Place, PlanAt, Scanned, Subscribed, Subscription};
 use crate::spec::{PlanName, SubscriptionSpec};
@@ -88,9 +87,9 @@ async fn of_prefix<W: World>(world: &W, prefix: &str) -> Result<Vec<Subscription
 }
 
 async fn lease<W: World>(world: &W, invocation: &Invocation, id: &str) -> Result<Lease<Option<Subscription>>, Error> {
-    let key = registry::subscription_key(id);
+    let (registry, key) = (Registry::new(world.table()), registry::subscription_key(id));
     for _ in 0..TRIES_MAX {
-        if let Some(lease) = entries::lease(world.table(), invocation, &key, world.now_seconds()).await? {
+        if let Some(lease) = Lease::of(&registry, &key, invocation, world.now_seconds()).await? {
             return Ok(lease);
         }
         tokio::time::sleep(TRY).await;

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-use shared::aws::{Access, MemberRole, Organization};
+use serde::{Deserialize, Serialize};
+use shared::aws::{Access, Organization};
 use shared::error::Error;
 use shared::registry::{self, Record, Registry};
 use shared::types::{AccountId, Region};
@@ -13,8 +13,8 @@ use crate::record::{Discovery, Place};
 use crate::spec::{AccountEntry, DiscoverySpec};
 use crate::world::World;
 
-/// A place to look at, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A place to look at, and how. A message says it whole: a scan that is gone on with is of what it began with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The place.
     pub place: Place,
@@ -22,32 +22,6 @@ pub struct Target {
     pub access: Access,
     /// Whether APIs are wanted that no usage plan is for.
     pub include_all: bool,
-}
-
-impl Target {
-    /// As a message says it: a scan that is gone on with is of what it began with.
-    pub fn to_message(&self) -> Value {
-        let role = self.access.role.as_ref().map(|role| json!({"name": role.name, "externalId": role.external_id}));
-        json!({
-            "account": self.place.account, "region": self.place.region, "role": role, "includeAll": self.include_all,
-        })
-    }
-
-    /// What [`to_message`](Self::to_message) has said.
-    pub fn of_message(message: &Value) -> Option<Self> {
-        let account: AccountId = message.get("account")?.as_str()?.parse().ok()?;
-        let region: Region = message.get("region")?.as_str()?.parse().ok()?;
-        let role = message.get("role").filter(|role| !role.is_null());
-        let role = role.and_then(|role| {
-            let external_id = role.get("externalId").and_then(Value::as_str).map(str::to_owned);
-            Some(MemberRole { account: account.clone(), name: role.get("name")?.as_str()?.to_owned(), external_id })
-        });
-        Some(Self {
-            access: Access { role, region: Some(region.clone()) },
-            place: Place { account, region },
-            include_all: message.get("includeAll").and_then(Value::as_bool).unwrap_or_default(),
-        })
-    }
 }
 
 /// A unit whose accounts could not be read; those that it had before are looked at all the same.

@@ -9,7 +9,7 @@ use shared::entry::Invocation;
 use shared::error::{Error, ErrorType};
 use shared::front_door::Name;
 use shared::front_door::links::{Departure, Link, Status, Waiting};
-use shared::lease::{Attempt, Holder, Lease};
+use shared::lease::Lease;
 use shared::registry::{self, Record, Registry};
 
 use crate::observe;
@@ -32,12 +32,8 @@ pub async fn lease<W: World>(
     invocation: &Invocation,
     name: &Name,
 ) -> Result<Option<Lease<Option<Link>>>, Error> {
-    let holder = Holder { id: invocation.request_id.clone(), until_seconds: invocation.deadline_millis / 1_000 + 5 };
-    let registry = Registry::new(world.table());
-    match Lease::attempt(&registry, &registry::link_key(name.as_str()), holder, world.now_seconds()).await? {
-        Attempt::Taken(lease) => Ok(Some(lease)),
-        Attempt::Held { .. } => Ok(None),
-    }
+    let key = registry::link_key(name.as_str());
+    Lease::of(&Registry::new(world.table()), &key, invocation, world.now_seconds()).await
 }
 
 /// Looks at the link and does what is to be done. `None` where there is no such link, or somebody else is at it: then it is

@@ -9,7 +9,7 @@ use shared::entry::Invocation;
 use shared::error::Error;
 use shared::front_door::records::{Publication, Revision};
 use shared::front_door::{FrontDoorSpec, Mode};
-use shared::lease::{Attempt, Holder, Lease};
+use shared::lease::Lease;
 use shared::origin::hash;
 use shared::registry::{self, Record, Registry};
 
@@ -71,12 +71,10 @@ pub async fn lease<W: World>(world: &W, invocation: &Invocation, part: &Part) ->
     let registry = Registry::new(world.table());
     let key = registry::publication_key(&part.name());
     loop {
-        let holder =
-            Holder { id: invocation.request_id.clone(), until_seconds: invocation.deadline_millis / 1_000 + 5 };
-        match Lease::attempt(&registry, &key, holder, world.now_millis() / 1_000).await? {
-            Attempt::Taken(lease) => return Ok(lease),
-            Attempt::Held { .. } if invocation.remaining() > NEEDED => tokio::time::sleep(LOOK).await,
-            Attempt::Held { .. } => {
+        match Lease::of(&registry, &key, invocation, world.now_millis() / 1_000).await? {
+            Some(lease) => return Ok(lease),
+            None if invocation.remaining() > NEEDED => tokio::time::sleep(LOOK).await,
+            None => {
                 return Err(Error::conflict(format!("the front door {} is being published: try again", part.name())));
             }
         }

@@ -10,7 +10,7 @@ use shared::error::Error;
 use shared::front_door::{Backend, Method, RouteSpec};
 use shared::openapi::{self, Auth};
 use shared::policy::{self, Principal, Request, Verdict};
-use shared::types::{AccountId, RestApiId, StageName, VpcEndpointId, partition_of};
+use shared::types::{AccountId, RestApiId, StageName, VpcEndpointId};
 
 use crate::served::{self, Shape};
 
@@ -63,7 +63,7 @@ impl Asked<'_> {
                 "is missing, and without one nobody reaches a private API: let in the front door's endpoint",
             ));
         };
-        let path = sample(self.spec);
+        let path = policy::sample_path(&served::path_of(self.spec));
         let verbs = self.spec.methods.iter().flat_map(served::verbs);
         verbs.map(|verb| Ok((verb, self.further_by(policy, verb, &path)?))).collect()
     }
@@ -99,13 +99,9 @@ impl Asked<'_> {
     /// A request of the front door's. API Gateway sends what comes through a VPC link unsigned.
     fn request(&self, endpoint: &str, method: &str, path: &str) -> Request {
         let Api { account, region, .. } = self.api;
-        let partition = partition_of(region);
         Request {
             principal: Principal::Anonymous,
-            resource: format!(
-                "arn:{partition}:execute-api:{region}:{account}:{}/{}/{method}{path}",
-                self.id, self.stage
-            ),
+            resource: policy::method_arn(account, region, self.id, self.stage.as_str(), method, path),
             vpc_endpoint: endpoint.to_owned(),
             vpc: None,
         }
@@ -157,12 +153,6 @@ impl Asked<'_> {
 fn named(endpoints: &BTreeSet<String>, word: &str) -> String {
     let names: Vec<&str> = endpoints.iter().map(String::as_str).collect();
     names.join(&format!(" {word} "))
-}
-
-/// A path that a request of the route's could have on the backend's side.
-fn sample(spec: &RouteSpec) -> String {
-    let part = |segment: &str| if segment.starts_with('{') { "x".to_owned() } else { segment.to_owned() };
-    served::path_of(spec).split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use error::{AwsError, Cause};
 use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::types::{
@@ -438,7 +439,7 @@ pub trait MemberApis: Send + Sync {
 }
 
 /// As whom, and in which region, API Gateway is asked about another account's APIs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Access {
     /// The account and its role; the function's own where there is none.
     pub role: Option<MemberRole>,
@@ -447,7 +448,7 @@ pub struct Access {
 }
 
 /// A role of an account that lets Foregate in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MemberRole {
     /// The account.
     pub account: AccountId,

@@ -10,7 +10,7 @@ use super::path::RESERVED;
 use super::{Method, Methods, Name, RoutePath, Segment};
 use crate::error::Error;
 use crate::fields::{read, scalar};
-use crate::types::{RestApiId, StageName, VpcEndpointId, domain_of};
+use crate::types::{RestApiId, StageName, VpcEndpointId, invoke_url};
 
 /// API Gateway's quota of resources per REST API where nothing is said; it can be raised.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
@@ -158,8 +158,7 @@ impl FrontDoorSpec {
         if let Some(domain) = &self.shards {
             return format!("https://{}", domain.as_str());
         }
-        let domain = domain_of(region);
-        format!("https://{}.execute-api.{region}.{domain}/{}", self.rest_api_id, self.stage_name)
+        invoke_url(&self.rest_api_id, region, self.stage_name.as_str())
     }
 
     /// The same for one first segment's REST API: the platform team's own paths are on the front door's.

@@ -36,6 +36,9 @@ const NAMES: [(&str, Method); 8] = [
 const ANY_KEY: &str = "x-amazon-apigateway-any-method";
 
 impl Method {
+    /// How many there are besides `ANY`.
+    pub const NAMED: usize = NAMES.len() - 1;
+
     /// The name, in upper case.
     pub fn as_str(self) -> &'static str {
         NAMES.iter().find(|(_, method)| *method == self).map_or("ANY", |(name, _)| name)

@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 use condition::Known;
 use serde_json::Value;
 
+use crate::types::{AccountId, RestApiId, partition_of};
+
 /// What a policy says to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -135,9 +137,23 @@ pub fn others(policy: &Value, request: &Request, ours: &BTreeSet<String>) -> BTr
     named.into_iter().filter(|one| !ours.contains(one) && is_let_in(one_of(one))).collect()
 }
 
-/// An endpoint and a VPC that nobody has named.
-const STRANGER: &str = "vpce-0123456789abcdef0";
-const STRANGERS_VPC: &str = "vpc-0123456789abcdef0";
+/// An endpoint that nobody has named: a pattern that lets it in lets in everybody's.
+pub const STRANGER: &str = "vpce-0123456789abcdef0";
+/// A VPC that nobody has named.
+pub const STRANGERS_VPC: &str = "vpc-0123456789abcdef0";
+
+/// The ARN that a request to a method is about: `arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/VERB/PATH`, with a [`sample_path`].
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html>
+pub fn method_arn(account: &AccountId, region: &str, id: &RestApiId, stage: &str, verb: &str, path: &str) -> String {
+    let (partition, path) = (partition_of(region), sample_path(path));
+    format!("arn:{partition}:execute-api:{region}:{account}:{id}/{stage}/{verb}{path}")
+}
+
+/// A path that a request could have whose path has these variables.
+pub fn sample_path(path: &str) -> String {
+    let part = |segment: &str| if segment.starts_with('{') { "x".to_owned() } else { segment.to_owned() };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
 
 /// A policy's statements, one or many.
 fn statements(policy: &Value) -> Option<Vec<&Value>> {

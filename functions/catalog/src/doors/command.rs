@@ -9,14 +9,14 @@ use shared::fields::read;
 use shared::origin::Origin;
 use shared::trigger::{Command, CommandItem};
 
-use super::{asked, deleted, discovery_id, find, is_subscription, limited, none, reading};
+use super::{asked, deleted, discovery_id, find, find_discovery, is_subscription, none, reading};
 use crate::plan::saga;
 use crate::queue;
 use crate::record::Subscription;
 use crate::report;
 use crate::scan::{self, Report};
 use crate::spec::{DiscoverySpec, SubscriptionSpec};
-use crate::subscriptions::{self, Wish};
+use crate::subscriptions::{self, Asked, Wish};
 use crate::targets::{self, Target, Targets};
 use crate::world::World;
 
@@ -180,23 +180,34 @@ async fn apply<W: World>(world: &W, invocation: &Invocation, name: &str, spec: V
         invocation.caller.operator_only("discoveries")?;
         return super::discover_there(world, origin, invocation.stamp(), DiscoverySpec::parse(spec)?).await;
     }
-    let spec = SubscriptionSpec::parse(spec)?;
-    let asked = asked(invocation, origin);
-    let id = subscriptions::id_of(&asked.account, &asked.origin, &spec);
-    check_same(&subscriptions::of_origin(world, &asked).await?, name, &id)?;
+    let Asking { asked, spec, .. } = asking(world, invocation, origin, spec).await?;
     let given = subscriptions::apply(world, invocation, &asked, spec, subscriptions::Value::Once).await?;
     Ok(super::answer(&given))
 }
 
+/// A subscription that is asked for by a command.
+struct Asking {
+    asked: Asked,
+    spec: SubscriptionSpec,
+    id: String,
+    /// It, if it is there already.
+    known: Option<Subscription>,
+}
+
 /// A command's name stands for one subscription: another plan or consumer would leave the first without a name.
-fn check_same(known: &[Subscription], name: &str, id: &str) -> Result<(), Error> {
-    match known.iter().find(|one| one.id != id) {
-        None => Ok(()),
-        Some(one) => Err(Error::conflict(format!(
-            "{name} is {}'s subscription to {}, whose plan and consumer can't change: choose another name, or delete it first",
-            one.consumer, one.plan.name
-        ))),
+async fn asking<W: World>(world: &W, invocation: &Invocation, origin: Origin, spec: Value) -> Result<Asking, Error> {
+    let (spec, asked) = (SubscriptionSpec::parse(spec)?, asked(invocation, origin));
+    let id = subscriptions::id_of(&asked.account, &asked.origin, &spec);
+    let known = subscriptions::of_origin(world, &asked).await?;
+    if let Some(one) = known.iter().find(|one| one.id != id) {
+        return Err(Error::conflict(format!(
+            "{} is {}'s subscription to {}, whose plan and consumer can't change: choose another name, or delete it first",
+            asked.origin.name(),
+            one.consumer,
+            one.plan.name
+        )));
     }
+    Ok(Asking { asked, spec, id, known: known.into_iter().next() })
 }
 
 async fn plan<W: World>(world: &W, invocation: &Invocation, name: &str, spec: Value) -> Result<Value, Error> {
@@ -209,12 +220,8 @@ async fn plan<W: World>(world: &W, invocation: &Invocation, name: &str, spec: Va
         let id = discovery_id(&origin);
         return Ok(json!({"name": name, "id": id, "status": "PLANNED", "plan": places.concat(), "attributes": {}}));
     }
-    let spec = SubscriptionSpec::parse(spec)?;
-    let asked = asked(invocation, origin);
-    let id = subscriptions::id_of(&asked.account, &asked.origin, &spec);
-    let known = subscriptions::of_origin(world, &asked).await?;
-    check_same(&known, name, &id)?;
-    let plan = subscriptions::plan(world, &invocation.caller, &spec, known.first()).await?;
+    let Asking { spec, id, known, .. } = asking(world, invocation, origin, spec).await?;
+    let plan = subscriptions::plan(world, &invocation.caller, &spec, known.as_ref()).await?;
     Ok(json!({"name": name, "id": id, "status": "PLANNED", "plan": plan, "attributes": {}}))
 }
 
@@ -230,14 +237,10 @@ async fn delete<W: World>(world: &W, invocation: &Invocation, name: &str) -> Res
         subscriptions::wish(world, invocation, &known.id, Some(&invocation.stamp()), Wish::Revoke).await?;
         return Ok(deleted(name, Some(&known.id)));
     }
-    if limited(&invocation.caller).is_some() {
-        return Ok(deleted(name, None));
-    }
-    let all = targets::discoveries(world).await?;
-    let Some(record) = all.iter().find(|one| one.value.id == name || one.value.origin.name() == name) else {
+    let Some(known) = find_discovery(world, invocation, name).await? else {
         return Ok(deleted(name, None));
     };
-    record.value.origin.check_not_a_stacks(name)?;
-    super::leave_alone(world, &record.value.id, invocation.stamp()).await?;
-    Ok(deleted(name, Some(&record.value.id)))
+    known.origin.check_not_a_stacks(name)?;
+    super::leave_alone(world, &known.id, invocation.stamp()).await?;
+    Ok(deleted(name, Some(&known.id)))
 }

@@ -129,3 +129,12 @@ async fn find<W: World>(world: &W, invocation: &Invocation, name: &str) -> Resul
     let own = invocation.caller.account();
     Ok(all.into_iter().find(|one| one.id == name || one.account == *own && one.origin.name() == name))
 }
+
+/// The discovery of that name or id, for an operator.
+async fn find_discovery<W: World>(world: &W, invocation: &Invocation, name: &str) -> Result<Option<Discovery>, Error> {
+    if limited(&invocation.caller).is_some() {
+        return Ok(None);
+    }
+    let mut all = targets::discoveries(world).await?.into_iter().map(|record| record.value);
+    Ok(all.find(|one| one.id == name || one.origin.name() == name))
+}

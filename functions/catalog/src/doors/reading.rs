@@ -11,8 +11,9 @@ use shared::fields::read;
 use shared::registry::{self, Record, Registry};
 use shared::time::rfc3339;
 use shared::trigger::CommandItem;
+use shared::types::invoke_url;
 
-use super::{find, limited, none};
+use super::{find, find_discovery, limited, none};
 use crate::entries;
 use crate::posture::{self, asff};
 use crate::record::{Api, ApiKey, Notes, Status, Subscription};
@@ -98,10 +99,11 @@ pub(super) async fn list<W: World>(world: &W, invocation: &Invocation, search: S
     }
 }
 
-async fn documents_of<W: World>(world: &W, api: &Api) -> Result<BTreeMap<String, Value>, Error> {
+/// What the API's stages show, or the one stage that is asked for.
+async fn documents_of<W: World>(world: &W, api: &Api, only: Option<&str>) -> Result<BTreeMap<String, Value>, Error> {
     let mut by_hash: BTreeMap<&str, Value> = BTreeMap::new();
     let mut documents = BTreeMap::new();
-    for (name, stage) in &api.stages {
+    for (name, stage) in api.stages.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         if !by_hash.contains_key(stage.document_hash.as_str())
             && let Some(document) = documents::load(world, &api.key, &stage.document_hash).await?
         {
@@ -110,7 +112,7 @@ async fn documents_of<W: World>(world: &W, api: &Api) -> Result<BTreeMap<String,
         if let Some(document) = by_hash.get(stage.document_hash.as_str()) {
             // One document is of every stage that shows the same; where it is served is the stage's own.
             let mut document = document.clone();
-            document["servers"] = json!([{"url": api.url(name)}]);
+            document["servers"] = json!([{"url": invoke_url(&api.key.id, api.key.place.region.as_str(), name)}]);
             documents.insert(name.clone(), document);
         }
     }
@@ -133,25 +135,16 @@ pub(super) async fn get<W: World>(
     let Part { stage } = spec.map(read).transpose()?.unwrap_or_default();
     if let Ok(key) = name.parse::<ApiKey>() {
         let api = visible(world, invocation, &key).await?;
-        let mut documents = documents_of(world, &api).await?;
-        if let Some(stage) = &stage {
-            documents.retain(|name, _| name == stage);
-            if !api.stages.contains_key(stage) {
-                return Err(Error::not_found(format!("Stage: {key} has none called '{stage}'")));
-            }
+        if let Some(stage) = stage.as_ref().filter(|stage| !api.stages.contains_key(*stage)) {
+            return Err(Error::not_found(format!("Stage: {key} has none called '{stage}'")));
         }
-        return Ok(report::whole(&api, &documents));
+        return Ok(report::whole(&api, &documents_of(world, &api, stage.as_deref()).await?));
     }
     if let Some(subscription) = find(world, invocation, name).await? {
         return Ok(report::subscription(&subscription));
     }
-    let all = match limited(&invocation.caller) {
-        None => targets::discoveries(world).await?,
-        Some(_) => Vec::new(),
-    };
-    let discovery = all.iter().map(|record| &record.value).find(|one| one.id == name || one.origin.name() == name);
-    let one = discovery.ok_or_else(|| none(name))?;
-    Ok(report::discovery(one, targets::count(world, one)))
+    let discovery = find_discovery(world, invocation, name).await?.ok_or_else(|| none(name))?;
+    Ok(report::discovery(&discovery, targets::count(world, &discovery)))
 }
 
 /// What is not the caller's own is not there for it.
@@ -253,7 +246,7 @@ pub(super) async fn export<W: World>(world: &W, invocation: &Invocation, spec: O
     let one = |api: Api| async move {
         let documents = match wanted.without_documents {
             true => BTreeMap::new(),
-            false => documents_of(world, &api).await?,
+            false => documents_of(world, &api, None).await?,
         };
         let item = match is_backstage {
             true => backstage::entity(&api, shown(&api, &documents).map(without_backends).as_ref()),

@@ -14,7 +14,8 @@ use operation::Side;
 use serde::Serialize;
 use serde_json::Value;
 
-use shared::openapi::{ANY, NAMED, Operation, operations};
+use shared::front_door::Method as Verb;
+use shared::openapi::{ANY, Operation, operations};
 
 /// What is different. A method is `GET /cats/{id}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -88,7 +89,7 @@ impl Change {
         let named: Vec<&str> = left.keys().copied().collect();
         match (method, named.len()) {
             // Whatever it answered is answered still.
-            (ANY, NAMED) => {}
+            (ANY, Verb::NAMED) => {}
             (ANY, 1..) => self.breaks.push(format!("{name}: removed, only {} left", named.join(", "))),
             _ => self.breaks.push(format!("{name}: removed")),
         }

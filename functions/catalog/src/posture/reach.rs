@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
-use shared::policy::{self, Principal, Request, Verdict};
-use shared::types::partition_of;
+use shared::front_door::Method as Verb;
+use shared::openapi::ANY;
+use shared::policy::{self, Principal, Request, STRANGER, STRANGERS_VPC, Verdict};
 
 use crate::record::{Api, ApiKey, Method, Stage};
 
@@ -168,10 +169,6 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// An endpoint and a VPC that nobody has named, the same as [`policy::others`] takes: a pattern lets in both or neither.
-const STRANGER: &str = "vpce-0123456789abcdef0";
-const STRANGERS_VPC: &str = "vpc-0123456789abcdef0";
-
 /// Why the endpoint is not clearly let in, where that is so.
 fn kept_out(policy: &Value, request: &Request, endpoint: &str) -> Option<String> {
     let request = Request { vpc_endpoint: endpoint.to_owned(), vpc: None, ..request.clone() };
@@ -184,28 +181,21 @@ fn kept_out(policy: &Value, request: &Request, endpoint: &str) -> Option<String>
     }
 }
 
-const VERBS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
-
 /// The verbs that a request to the method may have. `ANY` stands for those that have no method of their own on its path, of
 /// `taken` paths and verbs.
 fn verbs<'a>(method: &'a Method, taken: &BTreeSet<(&str, &str)>) -> Vec<&'a str> {
     match method.method.as_str() {
-        "ANY" => VERBS.into_iter().filter(|verb| !taken.contains(&(method.path.as_str(), *verb))).collect(),
+        ANY => Verb::all_by_name()
+            .map(Verb::as_str)
+            .filter(|verb| !taken.contains(&(method.path.as_str(), *verb)))
+            .collect(),
         one => vec![one],
     }
 }
 
 /// The ARN that a request to the method is about.
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html>
 fn resource(ApiKey { place, id }: &ApiKey, stage: &str, verb: &str, path: &str) -> String {
-    let part = |segment: &'_ str| if segment.starts_with('{') { "x".to_owned() } else { segment.to_owned() };
-    let path = path.split('/').map(part).collect::<Vec<_>>().join("/");
-    format!(
-        "arn:{}:execute-api:{}:{}:{id}/{stage}/{verb}{path}",
-        partition_of(place.region.as_str()),
-        place.region,
-        place.account
-    )
+    policy::method_arn(&place.account, place.region.as_str(), id, stage, verb, path)
 }
 
 /// The patterns of resources in a policy.

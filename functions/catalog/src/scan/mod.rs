@@ -17,6 +17,7 @@ use shared::aws::{AwsError, Bus, ListedApi, OwnEvent};
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::front_door::records::FrontDoor;
+use shared::lease::Lease;
 use shared::registry::{self, Record, Registry};
 use shared::types::RestApiId;
 use visit::Visit;
@@ -74,7 +75,8 @@ pub async fn scan<W: World>(
     target: &Target,
     scope: &Scope,
 ) -> Result<Option<Report>, Error> {
-    let Some(mut lease) = entries::lease_place(world, invocation, &target.place).await? else {
+    let (registry, key) = (Registry::new(world.table()), registry::catalog_place_key(&target.place.to_string()));
+    let Some(mut lease) = Lease::of(&registry, &key, invocation, world.now_seconds()).await? else {
         return Ok(None);
     };
     let look = Look::new(world, invocation, target).await;
@@ -82,7 +84,7 @@ pub async fn scan<W: World>(
         Ok(look) => look.run(&mut lease.value, scope).await,
         Err(error) => Err(error),
     };
-    lease.release(&Registry::new(world.table())).await?;
+    lease.release(&registry).await?;
     done.map(Some)
 }
 

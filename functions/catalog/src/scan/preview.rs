@@ -64,14 +64,8 @@ pub async fn preview<W: World>(world: &W, target: &Target) -> Result<Report, Err
 fn unexported(known: Option<&Api>, stages: &[ListedStage]) -> BTreeMap<String, Stage> {
     let stage = |listed: &ListedStage| {
         let known = known.and_then(|api| api.stages.get(&listed.name));
-        let stage = match known.filter(|known| known.deployment_id == listed.deployment_id) {
-            Some(known) => Stage {
-                refusal: known.refusal.clone(),
-                ..settings(listed, known.document_hash.clone(), known.methods.clone())
-            },
-            None => settings(listed, String::new(), Vec::new()),
-        };
-        (listed.name.clone(), stage)
+        let known = known.filter(|known| known.deployment_id == listed.deployment_id);
+        (listed.name.clone(), settings(listed, known.cloned().unwrap_or_default()))
     };
     stages.iter().map(stage).collect()
 }

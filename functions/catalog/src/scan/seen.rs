@@ -8,7 +8,7 @@ use shared::types::RestApiId;
 
 use crate::plan::plans_of;
 use crate::posture;
-use crate::record::{Api, ApiKey, Method, Plan, Stage, Status};
+use crate::record::{Api, ApiKey, Plan, Stage, Status};
 use crate::targets::Target;
 
 /// Which API it is.
@@ -35,17 +35,17 @@ pub(super) fn missing(known: &BTreeMap<ApiKey, Record<Api>>, listed: &[ListedApi
     known.iter().filter(is_missing).map(|(key, _)| key.clone()).collect()
 }
 
-/// A stage as it is listed, with what is known of its document.
-pub(super) fn settings(listed: &ListedStage, document_hash: String, methods: Vec<Method>) -> Stage {
+/// A stage as it is listed, with what it `shows`: that is what the catalogue has of this deployment's document.
+pub(super) fn settings(listed: &ListedStage, shows: Stage) -> Stage {
+    let Stage { document_hash, refusal, methods, .. } = shows;
     let general = listed.settings.get("*/*");
-    let is_logged = general.is_some_and(|one| matches!(one.logging.as_str(), "ERROR" | "INFO"));
     Stage {
         deployment_id: listed.deployment_id.clone(),
         document_hash,
-        refusal: None,
+        refusal,
         methods,
         has_access_log: listed.has_access_log,
-        has_execution_log: is_logged,
+        has_execution_log: general.is_some_and(|one| matches!(one.logging.as_str(), "ERROR" | "INFO")),
         has_throttle: general.is_some_and(|one| one.calls_per_second > 0.0),
         secret_variables: posture::secrets(&listed.variables),
     }

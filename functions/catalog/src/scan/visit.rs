@@ -46,7 +46,8 @@ impl<W: World> Look<'_, W> {
             Ok(Some(stages)) => {
                 for stage in &stages {
                     let known = known.and_then(|known| known.stages.get(&stage.name));
-                    self.visit_stage(&mut visit, stage, known).await?;
+                    let seen = self.visit_stage(&mut visit, stage, known).await?;
+                    visit.seen.stages.extend(seen.map(|seen| (stage.name.clone(), seen)));
                 }
             }
             // What could not be seen stays as it was.
@@ -61,39 +62,38 @@ impl<W: World> Look<'_, W> {
         Ok(Some(visit))
     }
 
-    async fn visit_stage(&self, visit: &mut Visit, listed: &ListedStage, known: Option<&Stage>) -> Result<(), Error> {
+    /// The stage as it is now; `None` when it went away meanwhile. What comes with it goes to `visit`.
+    async fn visit_stage(
+        &self,
+        visit: &mut Visit,
+        listed: &ListedStage,
+        known: Option<&Stage>,
+    ) -> Result<Option<Stage>, Error> {
         if let Some(known) = known.filter(|known| !plan::is_due(Some(known), &listed.deployment_id)) {
-            let same = settings(listed, known.document_hash.clone(), known.methods.clone());
-            visit.seen.stages.insert(listed.name.clone(), Stage { refusal: known.refusal.clone(), ..same });
-            return Ok(());
+            return Ok(Some(settings(listed, known.clone())));
         }
         visit.exports += 1;
-        let key = visit.seen.key.clone();
-        match self.observer.export(&key.id, &listed.name).await {
-            // The stage went away.
-            Ok(None) => {}
-            Ok(Some(document)) => {
-                let (hash, methods) = (hash_of(&document), methods_of(&document));
-                let old = known.map(|known| known.document_hash.as_str()).filter(|old| !old.is_empty());
-                if let Some(old) = old.filter(|old| **old != hash)
-                    && let Some(before) = documents::load(self.world, &key, old).await?
-                {
-                    visit.changes.insert(listed.name.clone(), compare(&before, &document));
-                }
-                visit.seen.stages.insert(listed.name.clone(), settings(listed, hash.clone(), methods));
-                visit.documents.insert(hash, document);
-            }
+        let document = match self.observer.export(&visit.seen.key.id, &listed.name).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(document)) => document,
             Err(error) if error.cause == Cause::Refused => {
-                let nothing = settings(listed, String::new(), Vec::new());
-                let stage = Stage { refusal: Some(error.message), ..nothing };
-                visit.seen.stages.insert(listed.name.clone(), stage);
+                let refused = Stage { refusal: Some(error.message), ..Stage::default() };
+                return Ok(Some(settings(listed, refused)));
             }
+            // What could not be seen stays as it was, and is due again.
             Err(error) => {
                 visit.failures.push(error.to_string());
-                let stage = known.cloned().unwrap_or_else(|| settings(listed, String::new(), Vec::new()));
-                visit.seen.stages.insert(listed.name.clone(), stage);
+                return Ok(Some(known.cloned().unwrap_or_else(|| settings(listed, Stage::default()))));
             }
+        };
+        let (document_hash, methods) = (hash_of(&document), methods_of(&document));
+        let old = known.map(|known| &known.document_hash).filter(|old| !old.is_empty() && **old != document_hash);
+        if let Some(old) = old
+            && let Some(before) = documents::load(self.world, &visit.seen.key, old).await?
+        {
+            visit.changes.insert(listed.name.clone(), compare(&before, &document));
         }
-        Ok(())
+        visit.documents.insert(document_hash.clone(), document);
+        Ok(Some(settings(listed, Stage { document_hash, methods, ..Stage::default() })))
     }
 }

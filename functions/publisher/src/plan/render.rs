@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use shared::front_door::{
     Auth, Backend, Cors, FrontDoorSpec, HeaderValue, Method, Mode, RoutePath, RouteSpec, Segment, variables_in,
 };
-use shared::types::domain_of;
+use shared::types::invoke_url;
 
 use super::{Carried, Goes};
 
@@ -323,9 +323,8 @@ fn uri(spec: &RouteSpec, region: &str) -> String {
         Backend::Http { url, .. } => without_plus(url.as_str()),
         Backend::PrivateApi { rest_api_id, stage_name, path, region: own } => {
             let region = own.as_ref().map_or(region, |region| region.as_str());
-            let domain = domain_of(region);
             let path = path.as_ref().map_or_else(|| own_path(&spec.path), |path| without_plus(path.as_str()));
-            format!("https://{rest_api_id}.execute-api.{region}.{domain}/{stage_name}{path}")
+            format!("{}{path}", invoke_url(rest_api_id, region, stage_name.as_str()))
         }
     }
 }
