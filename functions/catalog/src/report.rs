@@ -1,9 +1,12 @@
 //! What leaves: events on the bus, and the answers to `list`, `get`, `audit` and `export`.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 
+use futures::{Stream, StreamExt};
 use serde_json::{Map, Value, json};
 use shared::aws::OwnEvent;
+use shared::error::Error;
 use shared::time::rfc3339;
 
 use crate::plan::compare::Change;
@@ -12,8 +15,11 @@ use crate::record::{Api, Completeness, Discovery, Finding, Notes, Place, PlanOnS
 
 /// EventBridge takes an event of 256 KB: of a long list its beginning is told, and how long it is.
 const LISTED_MAX: usize = 100;
-/// Lambda answers with 6 MB at most: an answer is cut into pages below that.
-pub const PAGE_BYTES: usize = 4 << 20;
+/// Lambda answers with 6 MB at most, what stands beside the items included.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const ANSWER_BYTES_MAX: usize = 5 << 20;
+/// A page that has this much is long enough.
+const PAGE_BYTES: usize = 4 << 20;
 
 fn event(detail_type: &'static str, api: &Api, more: Value) -> OwnEvent {
     let mut detail = json!({
@@ -189,32 +195,45 @@ pub fn discovery(one: &Discovery, entries: usize) -> Value {
     })
 }
 
-/// As many items as an answer holds, and the id of the last one when there are more: `after` which the next page goes on.
-pub fn page(field: &str, items: impl IntoIterator<Item = (String, Value)>) -> Value {
-    let (mut taken, mut bytes, mut last) = (Vec::new(), 0, None);
-    let mut items = items.into_iter().peekable();
-    while let Some((id, item)) = items.next() {
-        bytes += item.to_string().len();
-        taken.push(item);
-        if bytes >= PAGE_BYTES && items.peek().is_some() {
-            last = Some(id);
+/// As many items as an answer holds, and the id of the last one when there are more: `after` which the next page goes on. No more
+/// are taken from the stream than that.
+pub async fn page(field: &str, items: impl Stream<Item = Result<(String, Value), Error>>) -> Result<Value, Error> {
+    let (mut taken, mut bytes, mut last, mut is_cut) = (Vec::new(), 0, None, false);
+    let mut items = pin!(items);
+    while let Some(item) = items.next().await {
+        let (id, item) = item?;
+        let more = item.to_string().len();
+        if !taken.is_empty() && (bytes >= PAGE_BYTES || bytes + more > ANSWER_BYTES_MAX) {
+            is_cut = true;
             break;
         }
+        bytes += more;
+        taken.push(item);
+        last = Some(id);
     }
-    json!({field: taken, "next": last})
+    Ok(json!({field: taken, "next": last.filter(|_| is_cut)}))
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::stream;
+
     use super::*;
     use crate::plan::tests::api;
 
+    fn paged(sizes: impl IntoIterator<Item = usize>) -> (usize, Value) {
+        let items = sizes.into_iter().enumerate().map(|(n, size)| Ok((n.to_string(), json!("x".repeat(size)))));
+        let page = futures::executor::block_on(page("items", stream::iter(items))).unwrap();
+        (page["items"].as_array().unwrap().len(), page["next"].clone())
+    }
+
     #[test]
     fn a_long_answer_is_cut_into_pages() {
-        let items = |count: usize| (0..count).map(|n| (n.to_string(), json!("x".repeat(1 << 20))));
-        assert_eq!(page("items", items(3))["next"], Value::Null);
-        let first = page("items", items(9));
-        assert_eq!((first["items"].as_array().unwrap().len(), &first["next"]), (4, &json!("3")));
+        const MB: usize = 1 << 20;
+        assert_eq!(paged([MB; 3]), (3, Value::Null));
+        assert_eq!(paged([MB; 9]), (4, json!("3")));
+        assert_eq!(paged([3 * MB, 3 * MB]), (1, json!("0")), "together they are more than Lambda answers with");
+        assert_eq!(paged([5 * MB]), (1, Value::Null), "what is long by itself is a page of its own");
     }
 
     #[test]

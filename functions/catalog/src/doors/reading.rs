@@ -77,24 +77,25 @@ pub(super) async fn list<W: World>(world: &W, invocation: &Invocation, search: S
     match search.kind {
         Kind::Apis => {
             let apis = found(world, invocation, &search).await?;
-            let mut answer = report::page("items", apis.iter().map(|api| (api.key.to_string(), report::summary(api))));
+            let items = apis.iter().map(|api| Ok((api.key.to_string(), report::summary(api))));
+            let mut answer = report::page("items", stream::iter(items)).await?;
             answer["completeness"] = json!(completeness(world, invocation).await?);
             Ok(answer)
         }
         Kind::Subscriptions => {
             let all = subscriptions::list(world, limited(&invocation.caller)).await?;
             let after = |one: &&Subscription| search.after.as_ref().is_none_or(|after| one.id > *after);
-            let items = all.iter().filter(after).map(|one| (one.id.clone(), report::subscription(one)));
-            Ok(report::page("items", items))
+            let items = all.iter().filter(after).map(|one| Ok((one.id.clone(), report::subscription(one))));
+            report::page("items", stream::iter(items)).await
         }
         Kind::Discoveries => {
             invocation.caller.operator_only("discoveries")?;
             let all = targets::discoveries(world).await?;
             let items = all.iter().map(|record| {
                 let one = &record.value;
-                (one.id.clone(), report::discovery(one, targets::count(world, one)))
+                Ok((one.id.clone(), report::discovery(one, targets::count(world, one))))
             });
-            Ok(report::page("items", items))
+            report::page("items", stream::iter(items)).await
         }
     }
 }
@@ -211,14 +212,14 @@ pub(super) async fn audit<W: World>(world: &W, invocation: &Invocation, items: &
     let (home, now) = (&world.settings().home, rfc3339(world.now_seconds()));
     let is_asff = wanted.format.is_some();
     // A page ends with an API, not within one.
-    let of_api = |api: &Api| -> (String, Value) {
+    let of_api = |api: &Api| -> Result<(String, Value), Error> {
         let one = |finding| match is_asff {
             true => asff::finding(api, finding, home, &now),
             false => report::audited(api, finding),
         };
-        (api.key.to_string(), api.findings.iter().map(one).collect())
+        Ok((api.key.to_string(), api.findings.iter().map(one).collect()))
     };
-    let mut answer = report::page("items", apis.iter().map(of_api));
+    let mut answer = report::page("items", stream::iter(apis.iter().map(of_api))).await?;
     let pages = answer["items"].take();
     answer["items"] = pages
         .as_array()
@@ -255,21 +256,9 @@ pub(super) async fn export<W: World>(world: &W, invocation: &Invocation, spec: O
         Ok::<_, Error>((api.key.to_string(), item))
     };
     // Documents are read a few at a time and only as far as the page goes.
-    let mut items = stream::iter(apis).map(one).buffered(AT_ONCE);
-    let (mut page, mut bytes) = (Vec::new(), 0);
-    while let Some(item) = items.next().await {
-        let item = item?;
-        bytes += item.1.to_string().len();
-        page.push(item);
-        if bytes > report::PAGE_BYTES {
-            break;
-        }
-    }
-    let is_cut = items.next().await.is_some();
-    let last = page.last().map(|(id, _)| id.clone()).filter(|_| is_cut);
-    let field = if is_backstage { "entities" } else { "apis" };
-    let items: Vec<Value> = page.into_iter().map(|(_, item)| item).collect();
-    let mut answer = json!({field: items, "next": last, "exported": rfc3339(world.now_seconds())});
+    let items = stream::iter(apis).map(one).buffered(AT_ONCE);
+    let mut answer = report::page(if is_backstage { "entities" } else { "apis" }, items).await?;
+    answer["exported"] = json!(rfc3339(world.now_seconds()));
     if !is_backstage {
         answer["completeness"] = json!(completeness(world, invocation).await?);
     }
