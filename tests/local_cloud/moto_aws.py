@@ -1,5 +1,5 @@
 """moto's server, patched towards AWS where it is laxer than AWS's documentation. moto_nodes.py, moto_apigateway.py,
-moto_catalog.py, moto_usage_plans.py and moto_permissions.py have more of the patches; name_server.py stands beside it.
+moto_rest_apis.py, moto_usage_plans.py and moto_permissions.py have more of the patches; name_server.py stands beside it.
 
 Each patch says what AWS does and where AWS says so. Nothing here knows Foregate. Besides AWS's own APIs there are a few
 routes under /local-cloud/ for what no API of AWS's can do: setting a target's health, replacing an endpoint's
@@ -17,7 +17,7 @@ import time
 from urllib.parse import parse_qs
 
 import moto_apigateway
-import moto_catalog
+import moto_rest_apis
 import moto_nodes
 import moto_permissions
 import moto_usage_plans
@@ -546,8 +546,8 @@ ROUTES = {
     "/local-cloud/vpc-link-status": moto_apigateway.set_link_status,
     "/local-cloud/vpc-link-seconds": moto_apigateway.set_link_seconds,
     "/local-cloud/throttle": moto_apigateway.THROTTLE.set,
-    "/local-cloud/rest-apis": moto_catalog.make_rest_apis,
-    "/local-cloud/rest-api": moto_catalog.change_rest_api,
+    "/local-cloud/rest-apis": moto_rest_apis.make_rest_apis,
+    "/local-cloud/rest-api": moto_rest_apis.change_rest_api,
     "/local-cloud/role-policy": moto_permissions.set_role,
     "/local-cloud/calls": list_calls,
 }
@@ -636,10 +636,10 @@ def main():
         moto_apigateway.patch_deployments,
         moto_apigateway.patch_base_path_mappings,
         moto_apigateway.patch_links,
-        moto_catalog.patch_pages,
-        moto_catalog.patch_rest_apis,
-        moto_catalog.patch_stages,
-        moto_catalog.patch_tags,
+        moto_rest_apis.patch_pages,
+        moto_rest_apis.patch_rest_apis,
+        moto_rest_apis.patch_stages,
+        moto_rest_apis.patch_tags,
         moto_usage_plans.patch_api_keys,
         moto_usage_plans.patch_usage_plans,
         moto_usage_plans.patch_usage_plan_keys,

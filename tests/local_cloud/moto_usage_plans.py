@@ -10,7 +10,7 @@ from moto.apigateway.exceptions import (
     ConflictException,
     UsagePlanNotFoundException,
 )
-from moto_catalog import NotFound
+from moto_rest_apis import NotFound
 
 
 def stages_of(plan):
