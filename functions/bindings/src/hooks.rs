@@ -13,7 +13,7 @@ use futures::StreamExt;
 use shared::aws::AutoScaling;
 use shared::error::{Error, ErrorType};
 use shared::registry::{self, Record, Registry};
-use shared::telemetry::count;
+use shared::telemetry::{Metric, count};
 use shared::types::InstanceId;
 
 use crate::entry::Entry;
@@ -241,7 +241,7 @@ async fn attend_to<W: World>(
             // A node that never became healthy is for Auto Scaling's own time-out to judge.
             if waits_for_nobody || action.transition == Transition::Terminating {
                 let waited = world.auto_scaling().complete(&call).await?;
-                count("LifecycleActionsCompleted", u64::from(waited));
+                count(Metric::LifecycleActionsCompleted, u64::from(waited));
                 tracing::info!(node = %notices.node, hook, group = action.group, waited, is_late, "completed a lifecycle action");
             }
             left.actions.remove(hook);

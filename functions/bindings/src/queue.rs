@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::aws::{Instance, Instances, ItemKey, Queue};
 use shared::error::Error;
 use shared::registry::{Record, Registry, source_key};
-use shared::telemetry::count;
+use shared::telemetry::{Metric, count};
 use shared::trigger::QueuedEvent;
 use shared::types::InstanceId;
 
@@ -63,7 +63,7 @@ impl Batch {
         };
         let told = events::read(&event, now_seconds);
         if told.looks.is_empty() {
-            count("EventsIgnored", 1);
+            count(Metric::EventsIgnored, 1);
             tracing::info!(event.source, event.detail_type, event.id, "ignored an event that is about no binding");
         }
         for look in told.looks {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use shared::aws::{Bus, OwnEvent};
 use shared::error::{Error, ErrorType};
-use shared::telemetry::count;
+use shared::telemetry::{Metric, count};
 
 use crate::apply::Applied;
 use crate::entry::Entry;
@@ -78,12 +78,11 @@ pub fn answer(binding: &Binding) -> Value {
 /// Tells the bus and the metrics what happened. A change is an event each time, a block only when it is a new one.
 pub async fn tell<W: World>(world: &W, before: &Binding, outcome: &Outcome) -> Result<(), Error> {
     let Outcome { binding, applied, .. } = outcome;
-    // A rule of a security group counts as a target here: one name for what a sink has.
-    count("TargetsRegistered", applied.registered.len() as u64);
-    count("TargetsDeregistered", applied.deregistered.len() as u64);
-    count("TargetsRefused", applied.refused.len() as u64);
-    count("BindingsBlocked", u64::from(binding.status == Status::Blocked));
-    count("BindingsFailed", u64::from(binding.status == Status::Failed));
+    count(Metric::TargetsRegistered, applied.registered.len() as u64);
+    count(Metric::TargetsDeregistered, applied.deregistered.len() as u64);
+    count(Metric::TargetsRefused, applied.refused.len() as u64);
+    count(Metric::BindingsBlocked, u64::from(binding.status == Status::Blocked));
+    count(Metric::BindingsFailed, u64::from(binding.status == Status::Failed));
 
     let mut events = Vec::new();
     if !applied.registered.is_empty() || !applied.deregistered.is_empty() {

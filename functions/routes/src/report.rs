@@ -5,7 +5,7 @@ use shared::aws::{Bus, OwnEvent};
 use shared::error::{Error, ErrorType};
 use shared::front_door::FrontDoorSpec;
 use shared::front_door::records::{Route, Status};
-use shared::telemetry::count;
+use shared::telemetry::{Metric, count};
 use shared::types::AccountId;
 
 use crate::world::World;
@@ -49,7 +49,7 @@ pub async fn refused<W: World>(world: &W, account: &AccountId, name: &str, what:
     if error.error_type == ErrorType::Upstream {
         return;
     }
-    count("RoutesRefused", 1);
+    count(Metric::RoutesRefused, 1);
     let error_type = error.error_type.as_str();
     tracing::warn!(account = account.as_str(), name, what, error_type, "refused: {error}");
     let event = OwnEvent {
