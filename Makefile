@@ -38,11 +38,12 @@ unit: checkout ## the tests that need no local cloud
 	cargo test --workspace --locked --lib --bins --test house --test simulation --test simulation_nodes --test simulation_rules --test simulation_routes --test simulation_links --test simulation_catalog
 
 .PHONY: lint
-lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents
+lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents, what AWS asks of the template
 	cargo fmt --all --check
 	@TIMEFORMAT='clippy: %1R s'; time cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	@TIMEFORMAT='cfn-lint: %1R s'; time .venv/bin/cfn-lint template.yaml $$(grep -l AWSTemplateFormatVersion examples/*/*.yaml)
 	@.venv/bin/python tests/golden_documents.py
+	@.venv/bin/python tests/template.py
 
 # Its own environment: it brings a hundred packages along, and no test needs them.
 CHECKOV := 3.3.30
