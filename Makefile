@@ -28,7 +28,7 @@ down: $(VENV) ## end the local cloud
 	@$(CLOUD) down --dir .local
 
 .PHONY: test
-test: lint build ## everything: lint, unit tests, and the deployed functions on a local cloud of their own
+test: lint recordings build ## everything: lint, unit tests, and the deployed functions on a local cloud of their own
 	@trap '$(CLOUD) down --dir .local/test' EXIT; \
 	$(CLOUD) up --dir .local/test --binaries $(BINARIES); \
 	. .local/test/env; TIMEFORMAT='cargo test: %1R s'; time cargo test --workspace --locked
@@ -36,6 +36,10 @@ test: lint build ## everything: lint, unit tests, and the deployed functions on 
 .PHONY: unit
 unit: checkout ## the tests that need no local cloud
 	cargo test --workspace --locked --lib --bins --test house --test simulation --test simulation_nodes --test simulation_rules --test simulation_routes --test simulation_links --test simulation_catalog
+
+.PHONY: recordings
+recordings: $(VENV) ## the local cloud against recordings of what AWS answered
+	@TIMEFORMAT='recordings: %1R s'; time .venv/bin/python -m unittest discover -s tests/recordings -t .
 
 .PHONY: lint
 lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents, what AWS asks of the template
