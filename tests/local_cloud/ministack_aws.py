@@ -44,6 +44,10 @@ def main():
     os.environ["AUTH"] = "true"  # read when ministack's application is imported
     patch_actions()
     patch_secure_transport()
+    # Here, since they bring the services along, which read the environment.
+    import ministack_lambda
+
+    ministack_lambda.patch_recursive_loops()
     from ministack.app import main as serve
 
     serve()
