@@ -12,8 +12,8 @@ use routes::authorise::{Grant, authorise};
 use routes::intake::{self, Asked};
 use serde_json::{Map, Value, json};
 use shared::aws::model::Fault;
-use shared::aws::model::apis::Api;
-use shared::aws::{Cause, VpcLink};
+use shared::aws::model::apis::{Api, Snapshot};
+use shared::aws::{Cause, Stage, VpcLink};
 use shared::entry::Invocation;
 use shared::error::{Error, ErrorType};
 use shared::front_door::claims::Claims;
@@ -202,7 +202,7 @@ fn is_made_good(mode: &str, paths: &[&str]) {
                 world.publish().await.expect("nobody dies any more").unwrap();
                 assert_eq!(world.outcome().await, expected, "{fault:?} at {call}");
                 let publication = world.publication().await;
-                let shown = world.api().stages[&"live".parse().unwrap()].clone();
+                let shown = world.api().stages[&"live".parse().unwrap()].deployment_id.clone();
                 assert_eq!(publication.deployment_id, shown, "{fault:?} at {call}");
                 // And once more changes nothing.
                 let deployments = world.api().deployments.len();
@@ -224,15 +224,15 @@ fn an_edit_by_hand_is_told_of_once_and_in_overwrite_mode_repaired() {
             let mut edited = published.clone();
             edited.document["paths"]["/one"]["get"]["x-amazon-apigateway-integration"]["uri"] =
                 json!("http://evil.example/");
-            edited.deployments.insert("by-hand".into(), edited.document.clone());
-            edited.stages.insert("live".parse().unwrap(), "by-hand".into());
+            edited.deploy("by-hand", "by hand", 0);
+            edited.stages.get_mut(&"live".parse().unwrap()).unwrap().deployment_id = "by-hand".into();
             *world.model.state().apis.get_mut(&API.parse().unwrap()).unwrap() = edited;
             for _ in 0..2 {
                 world.publish().await.unwrap().unwrap();
             }
             let after = world.api();
             assert_eq!(after.document == published.document, is_repaired);
-            assert_eq!(after.stages[&"live".parse().unwrap()] == "by-hand", !is_repaired);
+            assert_eq!(after.stages[&"live".parse().unwrap()].deployment_id == "by-hand", !is_repaired);
             let state = world.model.state();
             let told: Vec<_> = state.events.iter().filter(|event| event.detail_type == "Drift Found").collect();
             assert_eq!(told.len(), 1, "{mode}");
@@ -403,11 +403,12 @@ fn private_api(has_stage: bool) -> Api {
     let statement = |effect: &str, condition: Value| json!({"Effect": effect, "Principal": "*", "Action": "*", "Resource": "*", "Condition": condition});
     let others = json!({"StringNotEquals": {"aws:SourceVpce": ENDPOINT}});
     let shown = json!({"paths": {"/cats": {"get": {"x-amazon-apigateway-integration": {"type": "http_proxy"}}}}});
+    let v1 = Stage { deployment_id: "d1".to_owned(), ..Stage::default() };
     Api {
         is_private: true,
         policy: Some(json!({"Statement": [statement("Allow", json!({})), statement("Deny", others)]})),
-        deployments: BTreeMap::from([("d1".to_owned(), shown)]),
-        stages: has_stage.then(|| ("v1".parse().unwrap(), "d1".to_owned())).into_iter().collect(),
+        deployments: BTreeMap::from([("d1".to_owned(), Snapshot { document: shown, ..Snapshot::default() })]),
+        stages: has_stage.then(|| ("v1".parse().unwrap(), v1)).into_iter().collect(),
         ..Api::default()
     }
 }

@@ -1,5 +1,7 @@
 //! The door for operators: `publish`, `plan`, `history`, `rollback`, `get`, `list`. The name is the front door's.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::aws::{RestApis, VpcLinks};
@@ -7,10 +9,12 @@ use shared::command::verb;
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::fields::{read, scalar};
+use shared::front_door::FrontDoorSpec;
 use shared::front_door::records::{Publication, Revision};
 use shared::registry::{self, Registry};
 use shared::trigger::Command;
 
+use crate::apply;
 use crate::cycle::{self, Depth};
 use crate::observe;
 use crate::part::{self, Part, Place};
@@ -183,7 +187,9 @@ async fn rollback<W: World>(world: &W, invocation: &Invocation, part: &Part, spe
         }
         lease.value.rolled_back_by = Some(format!("request {}", invocation.request_id));
         lease.save(&registry).await?;
-        world.apis().point_stage(&api, &part.door.stage_name, true, &back.deployment_id).await?;
+        let door = FrontDoorSpec { rest_api_id: api, ..part.door.clone() };
+        let stage = world.apis().get_stage(&door.rest_api_id, &door.stage_name).await?;
+        apply::stage::switch(world, &door, stage.as_ref(), &back.deployment_id, &BTreeMap::new()).await?;
         lease.value.revision = back.number;
         lease.value.deployment_id = back.deployment_id.clone();
         lease.value.hash = back.hash.clone();

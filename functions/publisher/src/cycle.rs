@@ -1,10 +1,11 @@
 //! One publication of one front door, under its lease: read, decide, put live, settle. Everything that is pending when a
 //! deployment may be made goes along.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::aws::{Bus, OwnEvent, RestApis};
+use shared::aws::{Bus, OwnEvent, RestApis, Stage};
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::front_door::records::{Publication, Revision};
@@ -117,14 +118,14 @@ async fn under_lease<W: World>(
     let (part, door) = (&part, &part.door);
     let had = observe::carried(world, door, &lease.value.settings, &reading.foreign).await?;
     let document = render(door, &had, &selection.goes, world.region());
-    let stage = world.apis().stage(&door.rest_api_id, &door.stage_name).await?;
-    if stage.as_ref().is_some_and(|stage| stage.has_canary) {
+    let stage = world.apis().get_stage(&door.rest_api_id, &door.stage_name).await?;
+    if stage.as_ref().is_some_and(|stage| stage.canary.is_some()) {
         return Err(Error::blocked(format!(
             "the stage {} of the front door {} has an active canary: promote or remove it",
             door.stage_name, door.name
         )));
     }
-    let shown = stage.map(|stage| stage.deployment_id);
+    let shown = stage.as_ref().map(|stage| stage.deployment_id.clone());
     let is_as_published = lease.value.hash == hash(&document.to_string()) && shown.is_some();
     let edits = match is_as_published {
         true => present.iter().flat_map(|present| drift(&document, present, &reading.foreign.names)).collect(),
@@ -147,14 +148,13 @@ async fn under_lease<W: World>(
         selection.verdicts.extend(left_out);
         // When all that was new is refused, what is live is what it was.
         if lease.value.hash != hash(&document.to_string()) || shown.is_none() {
-            let draft =
-                Draft { part, reading: &reading, selection: &selection, document, stage_exists: shown.is_some() };
+            let draft = Draft { part, reading: &reading, selection: &selection, document, stage: stage.as_ref() };
             put_live(world, lease, draft).await?;
         }
     }
     if is_moved && is_as_published && repairs {
         let deployment = lease.value.deployment_id.clone();
-        world.apis().point_stage(&door.rest_api_id, &door.stage_name, shown.is_some(), &deployment).await?;
+        apply::stage::switch(world, door, stage.as_ref(), &deployment, &BTreeMap::new()).await?;
     }
     part::ensure_mapping(world, part).await?;
     lease.value.door_hash = door_hash;
@@ -243,20 +243,19 @@ struct Draft<'a> {
     reading: &'a Reading,
     selection: &'a Selection,
     document: Value,
-    stage_exists: bool,
+    stage: Option<&'a Stage>,
 }
 
 /// Deploys what was imported, looks at it on the candidate stage, and switches the live one.
 async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Draft<'_>) -> Result<(), Error> {
-    let Draft { part, reading, selection, document, stage_exists } = draft;
+    let Draft { part, reading, selection, document, stage } = draft;
     let door = &part.door;
     let registry = Registry::new(world.table());
     let number = lease.value.newest + 1;
     let document_hash = hash(&document.to_string());
     rate::take(world).await?;
     let description = format!("Foregate revision {number} ({})", &document_hash[..12]);
-    let deployment_id = world.apis().deploy(&door.rest_api_id, &description).await?;
-    apply::look_at_candidate(world, door, &document, &reading.foreign, &deployment_id).await?;
+    let deployment_id = world.apis().create_deployment(&door.rest_api_id, &description).await?;
     let lines = changes(&reading.routes, selection);
     let revision = Revision {
         number,
@@ -275,7 +274,7 @@ async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Dr
     // The fencing token: who has lost the lease fails here, before the stage is touched.
     lease.value.newest = number;
     lease.save(&registry).await?;
-    world.apis().point_stage(&door.rest_api_id, &door.stage_name, stage_exists, &deployment_id).await?;
+    apply::stage::switch(world, door, stage, &deployment_id, &BTreeMap::new()).await?;
     lease.value.revision = number;
     lease.value.deployment_id = deployment_id;
     lease.value.hash = document_hash;

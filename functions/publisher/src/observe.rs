@@ -123,7 +123,7 @@ pub async fn carried<W: World>(
     ours: &BTreeSet<String>,
     foreign: &Foreign,
 ) -> Result<Carried, Error> {
-    let api = world.apis().rest_api(&door.rest_api_id).await?;
+    let api = world.apis().get_rest_api(&door.rest_api_id).await?;
     let gone = || Error::not_found(format!("the REST API {} does not exist any more", door.rest_api_id));
     let RestApi {
         name: title,
@@ -133,6 +133,7 @@ pub async fn carried<W: World>(
         policy,
         compressed_from_bytes,
         api_key_source,
+        ..
     } = api.ok_or_else(gone)?;
     let has_foreign_methods = foreign.methods().next().is_some();
     let mut extensions = Map::new();
@@ -152,7 +153,7 @@ pub async fn carried<W: World>(
         if let Some(source) = api_key_source.filter(|source| source != "HEADER") {
             carry("x-amazon-apigateway-api-key-source", json!(source));
         }
-        let responses = world.apis().gateway_responses(&door.rest_api_id).await?;
+        let responses = world.apis().get_gateway_responses(&door.rest_api_id).await?;
         let responses =
             responses.into_iter().filter(|one| !ours.contains(&format!("{GATEWAY_RESPONSES}/{}", one.response_type)));
         let responses: Map<String, Value> = responses.map(gateway_response).collect();
@@ -176,10 +177,10 @@ fn gateway_response(one: GatewayResponse) -> (String, Value) {
 /// What the REST API has now: its resources and their methods, deployed or not.
 pub async fn present<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Present, Error> {
     let shown = |method: ResourceMethod| {
-        let ResourceMethod { authorization, api_key_required, uri, connection_id } = method;
+        let ResourceMethod { authorization, api_key_required, uri, connection_id, .. } = method;
         Shown { authorization, api_key_required, uri, connection_id }
     };
-    let resources = world.apis().resources(&door.rest_api_id).await?;
+    let resources = world.apis().get_resources(&door.rest_api_id).await?;
     let resources = resources.into_iter().map(|one| {
         let methods = one.methods.into_iter().map(|(name, method)| (name, shown(method))).collect();
         (one.path, Resource { id: one.id, methods })

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::aws::{AwsError, RestApis};
+use shared::aws::{AwsError, RestApi, RestApis};
 use shared::error::Error;
 use shared::front_door::FrontDoorSpec;
 use shared::front_door::records::{FrontDoor, Publication, Route, Status, Waiting};
@@ -164,15 +164,19 @@ pub async fn ensure_api<W: World>(world: &W, part: &Part, lease: &mut Lease<Publ
     let (name, description) =
         (part.name(), format!("What the front door {} has below /{segment}; made by Foregate", part.door.name));
     let apis = world.apis();
-    let found = apis.find_api(&name, &description).await?;
+    let found = apis.find_rest_api(&name, &description).await?;
     let id = match found {
         Some(id) => id,
         None => {
-            let own = apis.rest_api(&part.door.rest_api_id).await?;
-            let types = own.map(|api| api.endpoint_types).unwrap_or_default();
-            let endpoint_type = types.first().map_or("REGIONAL", String::as_str);
+            let own = apis.get_rest_api(&part.door.rest_api_id).await?.unwrap_or_default();
+            let shard = RestApi {
+                name,
+                description: Some(description),
+                endpoint_types: own.endpoint_types,
+                ..RestApi::default()
+            };
             // One in three seconds and account: every shard is made between two deployments, which are one in five.
-            apis.create_api(&name, &description, endpoint_type).await?
+            apis.create_rest_api(&shard).await?
         }
     };
     lease.value.shard_api = Some(id.clone());
@@ -188,8 +192,8 @@ pub async fn ensure_mapping<W: World>(world: &W, part: &Part) -> Result<(), Erro
     let (id, stage) = (&part.door.rest_api_id, &part.door.stage_name);
     let failed =
         |error: AwsError| Error::upstream(format!("Shards: failed to map {}/{segment}: {error}", domain.as_str()));
-    match world.apis().mapping(domain.as_str(), segment).await.map_err(failed)? {
-        None => world.apis().map(domain.as_str(), segment, id, stage).await.map_err(failed),
+    match world.apis().get_base_path_mapping(domain.as_str(), segment).await.map_err(failed)? {
+        None => world.apis().create_base_path_mapping(domain.as_str(), segment, id, stage).await.map_err(failed),
         Some((there, shown)) if there == id.as_str() && shown == stage.as_str() => Ok(()),
         Some((there, shown)) => Err(Error::blocked(format!(
             "Shards: the base path {segment} of {} leads to the stage {shown} of {there}, and is to lead to {stage} of {id}: \

@@ -1,15 +1,19 @@
 //! API Gateway (the front door's own REST APIs and VPC links), behind [`RestApis`] and [`VpcLinks`].
 
+use std::collections::BTreeMap;
+
 use aws_config::SdkConfig;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::primitives::Blob;
-use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, Op, PatchOperation, PutMode};
+use aws_sdk_apigateway::types::{
+    EndpointAccessMode, EndpointConfiguration, EndpointType, IpAddressType, Op, PatchOperation, PutMode, SecurityPolicy,
+};
 use serde_json::Value;
 
-use super::sdk::{every_page, failed};
+use super::sdk::{every_page, failed, too_many_pages};
 use super::{
-    Answer, AwsError, Cause, GatewayResponse, ImportMode, Resource, ResourceMethod, RestApi, RestApis, Stage, VpcLink,
-    VpcLinks,
+    Answer, ApiSummary, AwsError, Cause, Deployment, GatewayResponse, ImportMode, MethodSnapshot, Patch, Resource,
+    ResourceMethod, RestApi, RestApis, Stage, VpcLink, VpcLinks,
 };
 use crate::types::{RestApiId, StageName};
 
@@ -45,6 +49,19 @@ macro_rules! api_of {
             binary_media_types: api.binary_media_types.clone().unwrap_or_default(),
             compressed_from_bytes: api.minimum_compression_size,
             api_key_source: api.api_key_source.as_ref().map(|source| source.as_str().to_owned()),
+            disable_execute_api_endpoint: api.disable_execute_api_endpoint,
+            vpc_endpoint_ids: api
+                .endpoint_configuration
+                .iter()
+                .flat_map(|one| one.vpc_endpoint_ids())
+                .cloned()
+                .collect(),
+            ip_address_type: (api.endpoint_configuration.as_ref())
+                .and_then(|one| one.ip_address_type.as_ref())
+                .map(|one| one.as_str().to_owned()),
+            security_policy: api.security_policy.as_ref().map(|one| one.as_str().to_owned()),
+            endpoint_access_mode: api.endpoint_access_mode.as_ref().map(|one| one.as_str().to_owned()),
+            tags: api.tags.clone().unwrap_or_default().into_iter().collect(),
         })
     }};
 }
@@ -79,31 +96,70 @@ pub(super) fn found<T>(answer: Answer<T>) -> Answer<Option<T>> {
     }
 }
 
+/// A stage as GetStage and GetStages have it: two types of the SDK's with the same fields.
+macro_rules! stage_of {
+    ($stage:expr) => {{
+        let stage = $stage;
+        // The settings of one method are called `~1cats/GET`, those of all together `*/*`.
+        let settings = stage.method_settings.as_ref().and_then(|settings| settings.get("*/*"));
+        Stage {
+            deployment_id: stage.deployment_id.unwrap_or_default(),
+            canary: stage.canary_settings.map(|canary| canary.deployment_id.unwrap_or_default()),
+            variables: stage.variables.unwrap_or_default().into_iter().collect(),
+            is_traced: stage.tracing_enabled,
+            access_log: stage.access_log_settings.and_then(|log| Some((log.destination_arn?, log.format?))),
+            throttling: settings.map(|one| (one.throttling_rate_limit, one.throttling_burst_limit)),
+            web_acl_arn: stage.web_acl_arn,
+        }
+    }};
+}
+
 impl RestApis for FrontDoorApis {
-    async fn rest_api(&self, id: &RestApiId) -> Answer<Option<RestApi>> {
+    async fn get_rest_api(&self, id: &RestApiId) -> Answer<Option<RestApi>> {
         let call = self.client.get_rest_api().rest_api_id(id.as_str());
         let there = found(call.send().await.map_err(|e| failed("GetRestApi", id.as_str(), e)))?;
         there.map(|api| api_of!("GetRestApi", &api)).transpose()
     }
 
-    async fn import(&self, id: &RestApiId, mode: ImportMode, document: &str) -> Answer<()> {
+    async fn update_rest_api(&self, id: &RestApiId, patches: &[Patch]) -> Answer<()> {
+        let call = self.client.update_rest_api().rest_api_id(id.as_str()).set_patch_operations(operations(patches));
+        call.send().await.map(drop).map_err(|e| failed("UpdateRestApi", id.as_str(), e))
+    }
+
+    async fn put_rest_api(&self, id: &RestApiId, mode: ImportMode, document: &str) -> Answer<Vec<String>> {
         let mode = match mode {
             ImportMode::Overwrite => PutMode::Overwrite,
             ImportMode::Merge => PutMode::Merge,
         };
-        let call = self.client.put_rest_api().rest_api_id(id.as_str()).mode(mode).fail_on_warnings(true);
-        let call = call.body(Blob::new(document.as_bytes()));
-        call.send().await.map(|_| ()).map_err(|e| failed("PutRestApi", id.as_str(), e))
+        let call = self.client.put_rest_api().rest_api_id(id.as_str()).mode(mode).fail_on_warnings(false);
+        let call = call.parameters("ignore", "documentation").body(Blob::new(document.as_bytes()));
+        let answer = call.send().await.map_err(|e| failed("PutRestApi", id.as_str(), e))?;
+        Ok(answer.warnings.unwrap_or_default())
     }
 
-    async fn gateway_responses(&self, id: &RestApiId) -> Answer<Vec<GatewayResponse>> {
+    async fn get_gateway_responses(&self, id: &RestApiId) -> Answer<Vec<GatewayResponse>> {
         let call = self.client.get_gateway_responses().rest_api_id(id.as_str());
         let answer = call.send().await.map_err(|e| failed("GetGatewayResponses", id.as_str(), e))?;
         let set = answer.items.unwrap_or_default().into_iter().filter(|one| !one.default_response);
         Ok(set.filter_map(gateway_response).collect())
     }
 
-    async fn resources(&self, id: &RestApiId) -> Answer<Vec<Resource>> {
+    async fn get_authorizers(&self, id: &RestApiId) -> Answer<BTreeMap<String, String>> {
+        let (mut found, mut position) = (BTreeMap::new(), None);
+        for _ in 0..PAGES_MAX {
+            let call = self.client.get_authorizers().rest_api_id(id.as_str()).limit(PAGE).set_position(position);
+            let page = call.send().await.map_err(|e| failed("GetAuthorizers", id.as_str(), e))?;
+            let named = page.items.unwrap_or_default().into_iter();
+            found.extend(named.filter_map(|one| Some((one.id?, one.name.unwrap_or_default()))));
+            position = page.position;
+            if position.is_none() {
+                return Ok(found);
+            }
+        }
+        Err(too_many_pages("GetAuthorizers", id.as_str(), PAGES_MAX))
+    }
+
+    async fn get_resources(&self, id: &RestApiId) -> Answer<Vec<Resource>> {
         let call = self.client.get_resources().rest_api_id(id.as_str()).limit(PAGE).embed("methods");
         every_page!("GetResources", id.as_str(), PAGES_MAX, call, |page| {
             page.items.unwrap_or_default().into_iter().map(resource)
@@ -120,46 +176,89 @@ impl RestApis for FrontDoorApis {
         found(call.send().await.map_err(|e| failed("DeleteMethod", resource_id, e))).map(drop)
     }
 
-    async fn deploy(&self, id: &RestApiId, description: &str) -> Answer<String> {
+    async fn create_deployment(&self, id: &RestApiId, description: &str) -> Answer<String> {
         let call = self.client.create_deployment().rest_api_id(id.as_str()).description(description);
         let answer = call.send().await.map_err(|e| failed("CreateDeployment", id.as_str(), e))?;
         answer.id.ok_or_else(|| unreadable("CreateDeployment", id.as_str(), "it has no id".into()))
     }
 
-    async fn stage(&self, id: &RestApiId, name: &StageName) -> Answer<Option<Stage>> {
+    async fn get_deployment(&self, id: &RestApiId, deployment_id: &str) -> Answer<Option<ApiSummary>> {
+        let call = self.client.get_deployment().rest_api_id(id.as_str()).deployment_id(deployment_id);
+        let answer = call.embed("apisummary").send().await.map_err(|e| failed("GetDeployment", deployment_id, e));
+        let summary = found(answer)?.map(|one| one.api_summary.unwrap_or_default().into_iter());
+        Ok(summary
+            .map(|paths| paths.map(|(path, methods)| (path, methods.into_iter().map(snapshot).collect())).collect()))
+    }
+
+    async fn get_deployments(&self, id: &RestApiId) -> Answer<Vec<Deployment>> {
+        let call = self.client.get_deployments().rest_api_id(id.as_str()).limit(PAGE);
+        every_page!("GetDeployments", id.as_str(), PAGES_MAX, call, |page| {
+            page.items.unwrap_or_default().into_iter().map(|one| Deployment {
+                id: one.id.unwrap_or_default(),
+                description: one.description.unwrap_or_default(),
+                made_at_seconds: one.created_date.and_then(|at| at.secs().try_into().ok()).unwrap_or_default(),
+            })
+        })
+    }
+
+    async fn delete_deployment(&self, id: &RestApiId, deployment_id: &str) -> Answer<()> {
+        let call = self.client.delete_deployment().rest_api_id(id.as_str()).deployment_id(deployment_id);
+        found(call.send().await.map_err(|e| failed("DeleteDeployment", deployment_id, e))).map(drop)
+    }
+
+    async fn get_stage(&self, id: &RestApiId, name: &StageName) -> Answer<Option<Stage>> {
         let call = self.client.get_stage().rest_api_id(id.as_str()).stage_name(name.as_str());
-        let stage = found(call.send().await.map_err(|e| failed("GetStage", name.as_str(), e)))?;
-        Ok(stage.map(|stage| Stage {
-            has_canary: stage.canary_settings.is_some(),
-            deployment_id: stage.deployment_id.unwrap_or_default(),
-        }))
+        let there = found(call.send().await.map_err(|e| failed("GetStage", name.as_str(), e)))?;
+        Ok(there.map(|one| stage_of!(one)))
     }
 
-    async fn point_stage(&self, id: &RestApiId, name: &StageName, exists: bool, deployment_id: &str) -> Answer<()> {
-        if !exists {
-            let call = self.client.create_stage().rest_api_id(id.as_str()).stage_name(name.as_str());
-            let made = call.deployment_id(deployment_id).send().await;
-            return made.map(|_| ()).map_err(|e| failed("CreateStage", name.as_str(), e));
-        }
-        let patch = PatchOperation::builder().op(Op::Replace).path("/deploymentId").value(deployment_id).build();
+    async fn get_stages(&self, id: &RestApiId) -> Answer<BTreeMap<String, Stage>> {
+        let call = self.client.get_stages().rest_api_id(id.as_str());
+        let answer = call.send().await.map_err(|e| failed("GetStages", id.as_str(), e))?;
+        let all = answer.item.unwrap_or_default().into_iter();
+        Ok(all.map(|one| (one.stage_name.clone().unwrap_or_default(), stage_of!(one))).collect())
+    }
+
+    async fn create_stage(
+        &self,
+        id: &RestApiId,
+        name: &StageName,
+        deployment_id: &str,
+        variables: &BTreeMap<String, String>,
+        is_traced: bool,
+    ) -> Answer<()> {
+        let call = self.client.create_stage().rest_api_id(id.as_str()).stage_name(name.as_str());
+        let variables = variables.clone().into_iter().collect();
+        let call = call.deployment_id(deployment_id).set_variables(Some(variables)).tracing_enabled(is_traced);
+        call.send().await.map(drop).map_err(|e| failed("CreateStage", name.as_str(), e))
+    }
+
+    async fn update_stage(&self, id: &RestApiId, name: &StageName, patches: &[Patch]) -> Answer<()> {
         let call = self.client.update_stage().rest_api_id(id.as_str()).stage_name(name.as_str());
-        let done = call.patch_operations(patch).send().await;
-        done.map(|_| ()).map_err(|e| failed("UpdateStage", name.as_str(), e))
+        let done = call.set_patch_operations(operations(patches)).send().await;
+        done.map(drop).map_err(|e| failed("UpdateStage", name.as_str(), e))
     }
 
-    async fn export(&self, id: &RestApiId, stage: &StageName) -> Answer<Value> {
-        export(&self.client, id, stage.as_str(), "integrations").await
+    async fn delete_stage(&self, id: &RestApiId, name: &StageName) -> Answer<()> {
+        let call = self.client.delete_stage().rest_api_id(id.as_str()).stage_name(name.as_str());
+        found(call.send().await.map_err(|e| failed("DeleteStage", name.as_str(), e))).map(drop)
     }
 
-    async fn create_api(&self, name: &str, description: &str, endpoint_type: &str) -> Answer<RestApiId> {
-        let endpoint = EndpointConfiguration::builder().types(EndpointType::from(endpoint_type)).build();
-        let call = self.client.create_rest_api().name(name).description(description).endpoint_configuration(endpoint);
-        let answer = call.send().await.map_err(|e| failed("CreateRestApi", name, e))?;
-        let id = answer.id.unwrap_or_default();
+    async fn create_rest_api(&self, api: &RestApi) -> Answer<RestApiId> {
+        let RestApi { name, description, endpoint_types, disable_execute_api_endpoint, tags, .. } = api;
+        let types = endpoint_types.iter().map(|one| EndpointType::from(one.as_str())).collect();
+        let endpoint = EndpointConfiguration::builder().set_types(Some(types));
+        let endpoint = endpoint.set_ip_address_type(api.ip_address_type.as_deref().map(IpAddressType::from)).build();
+        let call = self.client.create_rest_api().name(name).set_description(description.clone());
+        let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(*disable_execute_api_endpoint);
+        let call = call.set_security_policy(api.security_policy.as_deref().map(SecurityPolicy::from));
+        let call = call.set_endpoint_access_mode(api.endpoint_access_mode.as_deref().map(EndpointAccessMode::from));
+        let answer = call.set_tags(Some(tags.clone().into_iter().collect())).send().await;
+        let id = answer.map_err(|e| failed("CreateRestApi", name, e))?.id.unwrap_or_default();
         id.parse().map_err(|e| unreadable("CreateRestApi", name, format!("its id: {e}")))
     }
 
-    async fn find_api(&self, name: &str, description: &str) -> Answer<Option<RestApiId>> {
+    async fn find_rest_api(&self, name: &str, description: &str) -> Answer<Option<RestApiId>> {
         let is_it = |one: &aws_sdk_apigateway::types::RestApi| {
             one.name() == Some(name) && one.description() == Some(description)
         };
@@ -170,17 +269,40 @@ impl RestApis for FrontDoorApis {
         Ok(found.into_iter().min().and_then(|id| id.parse().ok()))
     }
 
-    async fn mapping(&self, domain: &str, base_path: &str) -> Answer<Option<(String, String)>> {
+    async fn get_base_path_mapping(&self, domain: &str, base_path: &str) -> Answer<Option<(String, String)>> {
         let call = self.client.get_base_path_mapping().domain_name(domain).base_path(base_path);
         let there = found(call.send().await.map_err(|e| failed("GetBasePathMapping", base_path, e)))?;
         Ok(there.map(|one| (one.rest_api_id.unwrap_or_default(), one.stage.unwrap_or_default())))
     }
 
-    async fn map(&self, domain: &str, base_path: &str, id: &RestApiId, stage: &StageName) -> Answer<()> {
+    async fn create_base_path_mapping(
+        &self,
+        domain: &str,
+        base_path: &str,
+        id: &RestApiId,
+        stage: &StageName,
+    ) -> Answer<()> {
         let call = self.client.create_base_path_mapping().domain_name(domain).base_path(base_path);
         let made = call.rest_api_id(id.as_str()).stage(stage.as_str()).send().await;
-        made.map(|_| ()).map_err(|e| failed("CreateBasePathMapping", base_path, e))
+        made.map(drop).map_err(|e| failed("CreateBasePathMapping", base_path, e))
     }
+}
+
+fn operations(patches: &[Patch]) -> Option<Vec<PatchOperation>> {
+    let operation = |patch: &Patch| {
+        let (op, path, value) = match patch {
+            Patch::Add(path, value) => (Op::Add, path, Some(value)),
+            Patch::Replace(path, value) => (Op::Replace, path, Some(value)),
+            Patch::Remove(path) => (Op::Remove, path, None),
+        };
+        PatchOperation::builder().op(op).path(path).set_value(value.cloned()).build()
+    };
+    Some(patches.iter().map(operation).collect())
+}
+
+fn snapshot((method, one): (String, aws_sdk_apigateway::types::MethodSnapshot)) -> (String, MethodSnapshot) {
+    let authorization = one.authorization_type.unwrap_or_default();
+    (method, MethodSnapshot { authorization, api_key_required: one.api_key_required })
 }
 
 impl VpcLinks for FrontDoorApis {
@@ -229,6 +351,9 @@ fn resource(one: aws_sdk_apigateway::types::Resource) -> Resource {
         let seen = ResourceMethod {
             authorization: method.authorization_type.unwrap_or_default(),
             api_key_required: method.api_key_required.unwrap_or_default(),
+            authorizer_id: method.authorizer_id,
+            scopes: method.authorization_scopes.unwrap_or_default().into_iter().collect(),
+            integration_type: integration.as_ref().and_then(|one| Some(one.r#type.as_ref()?.as_str().to_owned())),
             uri: integration.as_ref().and_then(|one| one.uri.clone()),
             connection_id: integration.and_then(|one| one.connection_id),
         };

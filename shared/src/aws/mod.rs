@@ -414,6 +414,39 @@ pub struct RestApi {
     pub compressed_from_bytes: Option<i32>,
     /// `HEADER` or `AUTHORIZER`: where API keys come from, which an import would reset.
     pub api_key_source: Option<String>,
+    /// Whether its default endpoint is off, which an import would reset.
+    pub disable_execute_api_endpoint: bool,
+    /// The VPC endpoints that are associated with it, which an import would reset.
+    pub vpc_endpoint_ids: Vec<String>,
+    /// `ipv4` or `dualstack`, which an import would reset.
+    pub ip_address_type: Option<String>,
+    /// The least TLS that it takes, such as `TLS_1_2`, where API Gateway says so; an import would reset it.
+    pub security_policy: Option<String>,
+    /// `BASIC` or `STRICT`, where API Gateway says so; an import would reset it.
+    pub endpoint_access_mode: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Default for RestApi {
+    /// As CreateRestApi makes one of which nothing is said.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            endpoint_types: vec!["REGIONAL".to_owned()],
+            description: None,
+            binary_media_types: Vec::new(),
+            policy: None,
+            compressed_from_bytes: None,
+            api_key_source: None,
+            disable_execute_api_endpoint: false,
+            vpc_endpoint_ids: Vec::new(),
+            ip_address_type: None,
+            security_policy: None,
+            endpoint_access_mode: None,
+            tags: BTreeMap::new(),
+        }
+    }
 }
 
 /// GetRestApi and GetExport in any account that Foregate knows.
@@ -571,12 +604,22 @@ pub trait Organization: Send + Sync {
 }
 
 /// A stage, from GetStage.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stage {
     /// The deployment that it shows.
     pub deployment_id: String,
-    /// Whether a canary is active on it.
-    pub has_canary: bool,
+    /// The deployment that an active canary shows.
+    pub canary: Option<String>,
+    /// Its variables.
+    pub variables: BTreeMap<String, String>,
+    /// Whether requests are traced.
+    pub is_traced: bool,
+    /// Where its access log goes, and each line's format.
+    pub access_log: Option<(String, String)>,
+    /// For all methods together, requests per second and at once, where somebody has set them.
+    pub throttling: Option<(f64, i32)>,
+    /// The web ACL that guards it.
+    pub web_acl_arn: Option<String>,
 }
 
 /// A gateway response that somebody has set, from GetGatewayResponses.
@@ -610,10 +653,51 @@ pub struct ResourceMethod {
     pub authorization: String,
     /// Whether an API key is asked for.
     pub api_key_required: bool,
+    /// The authorizer's id.
+    pub authorizer_id: Option<String>,
+    /// The scopes that the authorizer asks for.
+    pub scopes: BTreeSet<String>,
+    /// `HTTP_PROXY`, `MOCK`, …; none where it has no integration.
+    pub integration_type: Option<String>,
     /// Where requests go.
     pub uri: Option<String>,
-    /// The VPC link that they take.
+    /// The VPC link that they take, or the stage variable that has its id.
     pub connection_id: Option<String>,
+}
+
+/// What a deployment has, from GetDeployment: path, method, and who may call that.
+pub type ApiSummary = BTreeMap<String, BTreeMap<String, MethodSnapshot>>;
+
+/// Who may call a method, as a deployment has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MethodSnapshot {
+    /// `NONE`, `AWS_IAM`, `CUSTOM` or `COGNITO_USER_POOLS`.
+    pub authorization: String,
+    /// Whether an API key is asked for.
+    pub api_key_required: bool,
+}
+
+/// A deployment, from GetDeployments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    /// Its id.
+    pub id: String,
+    /// Its description.
+    pub description: String,
+    /// When it was made, in seconds since the epoch.
+    pub made_at_seconds: u64,
+}
+
+/// A change to one property, by its JSON Pointer.
+/// <https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Patch {
+    /// Adds a value to a list.
+    Add(String, String),
+    /// Sets a value, whether or not there is one.
+    Replace(String, String),
+    /// Takes a value away.
+    Remove(String),
 }
 
 /// What an import does with what its document does not name.
@@ -684,16 +768,27 @@ pub trait BalancerSearch: Send + Sync {
 /// The calls of API Gateway on the front door's own REST API.
 pub trait RestApis: Send + Sync {
     /// GetRestApi; `None` when it does not exist (any more).
-    fn rest_api(&self, id: &RestApiId) -> impl Future<Output = Answer<Option<RestApi>>> + Send;
+    fn get_rest_api(&self, id: &RestApiId) -> impl Future<Output = Answer<Option<RestApi>>> + Send;
 
-    /// PutRestApi with `failonwarnings`: one per second and account.
-    fn import(&self, id: &RestApiId, mode: ImportMode, document: &str) -> impl Future<Output = Answer<()>> + Send;
+    /// UpdateRestApi, all patches or none.
+    fn update_rest_api(&self, id: &RestApiId, patches: &[Patch]) -> impl Future<Output = Answer<()>> + Send;
+
+    /// PutRestApi with `failonwarnings=false` and `ignore=documentation`: one per second and account. Its warnings.
+    fn put_rest_api(
+        &self,
+        id: &RestApiId,
+        mode: ImportMode,
+        document: &str,
+    ) -> impl Future<Output = Answer<Vec<String>>> + Send;
 
     /// GetGatewayResponses (which has no pages): those that somebody has set.
-    fn gateway_responses(&self, id: &RestApiId) -> impl Future<Output = Answer<Vec<GatewayResponse>>> + Send;
+    fn get_gateway_responses(&self, id: &RestApiId) -> impl Future<Output = Answer<Vec<GatewayResponse>>> + Send;
+
+    /// GetAuthorizers, every page: each one's name by its id.
+    fn get_authorizers(&self, id: &RestApiId) -> impl Future<Output = Answer<BTreeMap<String, String>>> + Send;
 
     /// GetResources with the methods, every page: five in two seconds, per account.
-    fn resources(&self, id: &RestApiId) -> impl Future<Output = Answer<Vec<Resource>>> + Send;
+    fn get_resources(&self, id: &RestApiId) -> impl Future<Output = Answer<Vec<Resource>>> + Send;
 
     /// DeleteResource, with all that is below it: five per second and account. One that is gone is no error.
     fn delete_resource(&self, id: &RestApiId, resource_id: &str) -> impl Future<Output = Answer<()>> + Send;
@@ -703,39 +798,63 @@ pub trait RestApis: Send + Sync {
     -> impl Future<Output = Answer<()>> + Send;
 
     /// CreateDeployment without a stage: one per five seconds and account. The deployment's id.
-    fn deploy(&self, id: &RestApiId, description: &str) -> impl Future<Output = Answer<String>> + Send;
+    fn create_deployment(&self, id: &RestApiId, description: &str) -> impl Future<Output = Answer<String>> + Send;
+
+    /// GetDeployment with its API's summary; `None` when there is no such deployment.
+    fn get_deployment(
+        &self,
+        id: &RestApiId,
+        deployment_id: &str,
+    ) -> impl Future<Output = Answer<Option<ApiSummary>>> + Send;
+
+    /// GetDeployments, every page.
+    fn get_deployments(&self, id: &RestApiId) -> impl Future<Output = Answer<Vec<Deployment>>> + Send;
+
+    /// DeleteDeployment; one that is gone is no error, one that a stage shows is.
+    fn delete_deployment(&self, id: &RestApiId, deployment_id: &str) -> impl Future<Output = Answer<()>> + Send;
 
     /// GetStage; `None` when there is no such stage.
-    fn stage(&self, id: &RestApiId, name: &StageName) -> impl Future<Output = Answer<Option<Stage>>> + Send;
+    fn get_stage(&self, id: &RestApiId, name: &StageName) -> impl Future<Output = Answer<Option<Stage>>> + Send;
 
-    /// CreateStage, or UpdateStage where `exists`: from now on the stage shows that deployment.
-    fn point_stage(
+    /// GetStages (which has no pages), by name.
+    fn get_stages(&self, id: &RestApiId) -> impl Future<Output = Answer<BTreeMap<String, Stage>>> + Send;
+
+    /// CreateStage: the stage shows that deployment, with these variables, traced or not.
+    fn create_stage(
         &self,
         id: &RestApiId,
         name: &StageName,
-        exists: bool,
         deployment_id: &str,
+        variables: &BTreeMap<String, String>,
+        is_traced: bool,
     ) -> impl Future<Output = Answer<()>> + Send;
 
-    /// GetExport of a stage as OpenAPI 3.0, with the integrations: what its deployment shows.
-    fn export(&self, id: &RestApiId, stage: &StageName) -> impl Future<Output = Answer<Value>> + Send;
+    /// UpdateStage, all patches or none.
+    fn update_stage(
+        &self,
+        id: &RestApiId,
+        name: &StageName,
+        patches: &[Patch],
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// DeleteStage; one that is gone is no error.
+    fn delete_stage(&self, id: &RestApiId, name: &StageName) -> impl Future<Output = Answer<()>> + Send;
 
     /// CreateRestApi: one in three seconds, per account.
-    fn create_api(
-        &self,
-        name: &str,
-        description: &str,
-        endpoint_type: &str,
-    ) -> impl Future<Output = Answer<RestApiId>> + Send;
+    fn create_rest_api(&self, api: &RestApi) -> impl Future<Output = Answer<RestApiId>> + Send;
 
     /// GetRestApis, every page: one of this name and description, of several always the same.
-    fn find_api(&self, name: &str, description: &str) -> impl Future<Output = Answer<Option<RestApiId>>> + Send;
+    fn find_rest_api(&self, name: &str, description: &str) -> impl Future<Output = Answer<Option<RestApiId>>> + Send;
 
     /// GetBasePathMapping: the REST API and the stage that a domain's base path leads to.
-    fn mapping(&self, domain: &str, base_path: &str) -> impl Future<Output = Answer<Option<(String, String)>>> + Send;
+    fn get_base_path_mapping(
+        &self,
+        domain: &str,
+        base_path: &str,
+    ) -> impl Future<Output = Answer<Option<(String, String)>>> + Send;
 
     /// CreateBasePathMapping.
-    fn map(
+    fn create_base_path_mapping(
         &self,
         domain: &str,
         base_path: &str,

@@ -42,12 +42,18 @@ pub async fn import<W: World>(
             Mode::Overwrite => ImportMode::Overwrite,
             Mode::Merge => ImportMode::Merge,
         };
-        let result = world.apis().import(&door.rest_api_id, mode, &document.to_string()).await;
+        let result = world.apis().put_rest_api(&door.rest_api_id, mode, &document.to_string()).await;
+        for warning in result.iter().flatten() {
+            tracing::warn!(
+                front_door = door.name.as_str(),
+                "API Gateway warns of the front door's definition: {warning}"
+            );
+        }
         (document, result)
     };
     let (document, result) = attempt(selection.goes.clone()).await;
     let refusal = match result {
-        Ok(()) => return Ok(Imported { document, left_out: Vec::new() }),
+        Ok(_) => return Ok(Imported { document, left_out: Vec::new() }),
         Err(error) => error,
     };
     let (suspects, mut good): (Vec<Goes>, Vec<Goes>) = selection.goes.drain(..).partition(|one| one.is_new);
@@ -72,7 +78,7 @@ pub async fn import<W: World>(
         goes.sort_by_key(order);
         let (document, result) = attempt(goes.clone()).await;
         match result {
-            Ok(()) => (good, last) = (goes, document),
+            Ok(_) => (good, last) = (goes, document),
             Err(error) if error.cause != Cause::Refused || group.is_empty() => return Err(error.into()),
             Err(error) if group.len() == 1 => {
                 left_out.extend(group.into_iter().map(|one| (one.id, Verdict::Rejected(why(&error)))));

@@ -41,15 +41,7 @@ pub struct MemberApi {
 impl MemberApi {
     /// A regional API of this id, which is its name too.
     pub fn new(id: &RestApiId) -> Self {
-        let api = RestApi {
-            name: id.to_string(),
-            endpoint_types: vec!["REGIONAL".into()],
-            description: None,
-            binary_media_types: Vec::new(),
-            policy: None,
-            compressed_from_bytes: None,
-            api_key_source: None,
-        };
+        let api = RestApi { name: id.to_string(), ..RestApi::default() };
         let listed = ListedApi { id: id.clone(), api, security_policy: None, tags: BTreeMap::new() };
         Self { listed, stages: BTreeMap::new() }
     }
