@@ -1,5 +1,6 @@
-"""moto's server, patched towards AWS where it is laxer than AWS's documentation. moto_nodes.py, moto_apigateway.py,
-moto_rest_apis.py, moto_usage_plans.py and moto_permissions.py have more of the patches; name_server.py stands beside it.
+"""moto's server, patched towards AWS where it is laxer than AWS's documentation. moto_nodes.py, moto_apigateway.py (and
+api_gateway_*.py), moto_rest_apis.py, moto_usage_plans.py and moto_permissions.py have more of the patches;
+name_server.py stands beside it.
 
 Each patch says what AWS does and where AWS says so. Nothing here knows Foregate. Besides AWS's own APIs there are a few
 routes under /local-cloud/ for what no API of AWS's can do: setting a target's health, replacing an endpoint's
@@ -20,7 +21,6 @@ import moto_apigateway
 import moto_rest_apis
 import moto_nodes
 import moto_permissions
-import moto_usage_plans
 import name_server
 from moto.apigateway.exceptions import ApiGatewayException
 from moto.apigateway.models import apigateway_backends
@@ -632,17 +632,7 @@ def main():
         patch_targets,
         patch_target_group_attributes,
         patch_network_load_balancers,
-        moto_apigateway.patch_imports,
-        moto_apigateway.patch_deployments,
-        moto_apigateway.patch_base_path_mappings,
-        moto_apigateway.patch_links,
-        moto_rest_apis.patch_pages,
-        moto_rest_apis.patch_rest_apis,
-        moto_rest_apis.patch_stages,
-        moto_rest_apis.patch_tags,
-        moto_usage_plans.patch_api_keys,
-        moto_usage_plans.patch_usage_plans,
-        moto_usage_plans.patch_usage_plan_keys,
+        moto_apigateway.patch,
         moto_permissions.patch_assume_role,
         moto_nodes.patch_lifecycle_hooks,
         moto_nodes.patch_terminated_instances,

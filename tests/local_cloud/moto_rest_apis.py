@@ -13,6 +13,18 @@ from moto.apigateway.responses import APIGatewayResponse
 
 PAGE = 25
 PAGE_MAX = 500
+PAGED = (
+    "get_rest_apis",
+    "get_api_keys",
+    "get_usage_plans",
+    "get_usage_plan_keys",
+    "get_resources",
+    "get_deployments",
+    "get_models",
+    "get_request_validators",
+    "get_authorizers",
+    "get_vpc_links",
+)
 
 
 class NotFound(NotFoundException):
@@ -25,9 +37,9 @@ class NotFound(NotFoundException):
 
 
 def patch_pages():
-    """A page has 25 items unless `limit` says otherwise, and 500 at most; `position` goes on from it (API reference,
-    GetRestApis, GetApiKeys, GetUsagePlans, GetUsagePlanKeys). GetStages has no pages."""
-    for name in ("get_rest_apis", "get_api_keys", "get_usage_plans", "get_usage_plan_keys"):
+    """A page has 25 items unless `limit` says otherwise, and 500 at most; `position` goes on from it (API reference of
+    each of these lists). GetStages has no pages."""
+    for name in PAGED:
         list_all = getattr(APIGatewayResponse, name)
 
         def list_page(self, list_all=list_all):
@@ -50,8 +62,8 @@ def patch_rest_apis():
     delete = models.APIGatewayBackend.delete_rest_api
 
     def to_dict(self):
-        policy = self.policy and json.dumps(self.policy)[1:-1].replace("/", "\\/")
-        return {**describe(self), "policy": policy}
+        policy = {"policy": json.dumps(self.policy)[1:-1].replace("/", "\\/")} if self.policy else {}
+        return {**describe(self), **policy}
 
     def delete_rest_api(self, function_id):
         self.get_rest_api(function_id)
@@ -59,41 +71,6 @@ def patch_rest_apis():
 
     models.RestAPI.to_dict = to_dict
     models.APIGatewayBackend.delete_rest_api = delete_rest_api
-
-
-def patch_stages():
-    """A stage that is deployed to again keeps its settings and its tags, where moto makes a new one (API Gateway
-    developer guide, "Deploy REST APIs"), and tells when it was made and changed (API reference, Stage)."""
-    make = models.Stage.__init__
-    describe = models.Stage.to_json
-    change = models.Stage.apply_operations
-    deploy = models.RestAPI.create_deployment
-
-    def __init__(self, *args, **kwargs):
-        make(self, *args, **kwargs)
-        self.created = self.changed = int(time.time())
-
-    def to_json(self):
-        return {**describe(self), "createdDate": self.created, "lastUpdatedDate": self.changed}
-
-    def apply_operations(self, patch_operations):
-        self.changed = int(time.time())
-        return change(self, patch_operations)
-
-    def create_deployment(self, name, description, stage_variables=None):
-        stage = self.stages.get(name)
-        deployment = deploy(self, name, description, stage_variables)
-        if stage:
-            stage.variables |= stage_variables or {}
-            self.stages[name] = show(stage, deployment)
-        return deployment
-
-    models.Stage.__init__ = __init__
-    models.Stage.to_json = to_json
-    models.Stage.apply_operations = apply_operations
-    models.RestAPI.create_deployment = create_deployment
-    # These answer Python code that runs in moto's own process, which nothing here does, and slow down every deployment.
-    models.RestAPI.update_integration_mocks = lambda self, stage_name: None
 
 
 def show(stage, deployment):
