@@ -48,6 +48,7 @@ lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents, wh
 	@TIMEFORMAT='cfn-lint: %1R s'; time .venv/bin/cfn-lint template.yaml $$(grep -l AWSTemplateFormatVersion examples/*/*.yaml)
 	@.venv/bin/python tests/golden_documents.py
 	@.venv/bin/python tests/template.py
+	@cd tests/local_cloud && $(CURDIR)/.venv/bin/python -m unittest --quiet test_service_models
 
 # Its own environment: it brings a hundred packages along, and no test needs them.
 CHECKOV := 3.3.30

@@ -180,6 +180,10 @@ class Cloud:
         moto_command += ["--name-server-port", str(self.ports["names"])]
         # An account that has had its quota raised: a burst of a thousand routes needs it.
         environment["LOCAL_CLOUD_RESOURCES_PER_API"] = "3000"
+        shutil.rmtree(self.directory / "record", ignore_errors=True)
+        (self.directory / "record").mkdir()
+        for name, settings in (("ministack", ministack), ("moto", environment)):
+            settings["LOCAL_CLOUD_RECORD"] = str(self.directory / "record" / f"{name}.jsonl")
         processes = {
             "ministack": self.start("ministack", ministack_command, ministack),
             "moto": self.start("moto", moto_command, environment),
@@ -239,7 +243,19 @@ class Cloud:
             ]
             raise Failed("the stack ended as " + "; ".join([stack["StackStatus"], *reasons]))
         self.write_environment({one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]})
+        self.write_policies()
         say(f"deployed template.yaml as stack {STACK}")
+
+    def write_policies(self):
+        """What each role of the template may do, by its logical id, as it was deployed."""
+        iam, roles = self.client("iam"), {}
+        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=STACK)
+        for resource in pages.search("StackResourceSummaries[?ResourceType=='AWS::IAM::Role']"):
+            role = resource["PhysicalResourceId"]
+            names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+            documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+            roles[resource["LogicalResourceId"]] = {"role": role, "policies": dict(zip(names, documents))}
+        (self.directory / "policies.json").write_text(json.dumps(roles, indent=1))
 
     def package(self, template, binaries):
         """Puts each function's binary into the bucket and points its CodeUri there, as `sam package` does. Nothing else

@@ -46,10 +46,12 @@ def main():
     patch_secure_transport()
     # Here, since they bring the services along, which read the environment.
     import ministack_lambda
+    import ministack_record
 
     ministack_lambda.patch_recursive_loops()
     from ministack.app import main as serve
 
+    ministack_record.patch()
     serve()
 
 

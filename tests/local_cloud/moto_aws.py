@@ -1,6 +1,6 @@
 """moto's server, patched towards AWS where it is laxer than AWS's documentation. moto_nodes.py, moto_apigateway.py (and
 api_gateway_*.py), moto_rest_apis.py, moto_usage_plans.py and moto_permissions.py have more of the patches;
-name_server.py stands beside it.
+moto_record.py, which holds requests to AWS's models, and name_server.py stand beside it.
 
 Each patch says what AWS does and where AWS says so. Nothing here knows Foregate. Besides AWS's own APIs there are a few
 routes under /local-cloud/ for what no API of AWS's can do: setting a target's health, replacing an endpoint's
@@ -21,7 +21,9 @@ import moto_apigateway
 import moto_rest_apis
 import moto_nodes
 import moto_permissions
+import moto_record
 import name_server
+import service_models
 from moto.apigateway.exceptions import ApiGatewayException
 from moto.apigateway.models import apigateway_backends
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -560,7 +562,7 @@ def refuse(start_response, status, error, message):
 
 
 class LocalCloud:
-    """Notes each call, holds it against rates and permissions, and answers the routes above."""
+    """Notes each call, holds it against rates, AWS's models and permissions, and answers the routes above."""
 
     def __init__(self, application):
         self.application = application
@@ -577,7 +579,14 @@ class LocalCloud:
             if moto_apigateway.THROTTLE.refuses(caller.account, caller.region, method, path):
                 error = "TooManyRequestsException"
                 return refuse(start_response, "429 Too Many Requests", error, "Too Many Requests")
+            checked = moto_record.check(environ, body)
             refusal = moto_permissions.refusal(caller, method, path, body)
+            if checked:
+                moto_record.note(environ, body, caller, checked, denied=bool(refusal))
+            if checked and checked.refused:
+                kind, error, answer = service_models.refusal(checked)
+                start_response("400 Bad Request", [("Content-Type", kind), ("x-amzn-ErrorType", error)])
+                return [answer]
             if refusal:
                 return refuse(start_response, "403 Forbidden", "AccessDeniedException", refusal)
             return self.application(environ, start_response)

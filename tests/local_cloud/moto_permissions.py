@@ -34,10 +34,10 @@ class Caller:
 
     def __init__(self, environ):
         found = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-        key, self.region, self.service = found.groups() if found else ("", "", "")
-        self.session = SESSIONS.get(key)
+        self.key, self.region, self.service = found.groups() if found else ("", "", "")
+        self.session = SESSIONS.get(self.key)
         named = environ.get("HTTP_X_MOTO_ACCOUNT_ID")
-        self.account = named or (self.session.account_id if self.session else get_account_id_from(key))
+        self.account = named or (self.session.account_id if self.session else get_account_id_from(self.key))
         self.role = self.session.role_arn.rpartition("/")[2] if self.session else ""
 
 
@@ -103,10 +103,11 @@ def verdict(statements, action, resource, context):
 
 
 def tags_of(caller, path):
-    """The tags of an API key, a usage plan or a REST API that is called itself, not of what is below it (Service
+    """The tags of an API key, a usage plan, a VPC link or a REST API that is called itself, not of what is below it (Service
     authorization reference, "Amazon API Gateway Management", resource types)."""
     kind, _, name = path.strip("/").partition("/")
-    find = {"apikeys": "get_api_key", "usageplans": "get_usage_plan", "restapis": "get_rest_api"}.get(kind)
+    finders = {"apikeys": "get_api_key", "usageplans": "get_usage_plan", "restapis": "get_rest_api", "vpclinks": "get_vpc_link"}
+    find = finders.get(kind)
     try:
         return (find and getattr(apigateway_backends[caller.account][caller.region], find)(name).tags) or {}
     except JsonRESTError:
