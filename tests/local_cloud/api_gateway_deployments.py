@@ -3,6 +3,7 @@ APIs"; API reference, Deployment, CreateDeployment, GetDeployment, GetExport; re
 
 import copy
 import json
+import re
 import time
 
 import api_gateway_stages as stages
@@ -218,8 +219,9 @@ def get_export(self):
 
 def show_stage(backend, wish):
     """{"Region", "RestApiId", "StageName"}: what a client of the stage meets, {"DeploymentId", "Document",
-    "Variables"}."""
+    "Variables"}, with the variables' values in the document."""
     api = backend.get_rest_api(wish["RestApiId"])
     stage = api.stages[wish["StageName"]]
-    document = api.deployments[stage.deployment_id].snapshot
-    return {"DeploymentId": stage.deployment_id, "Document": document, "Variables": stage.variables}
+    snapshot = json.dumps(api.deployments[stage.deployment_id].snapshot)
+    shown = re.sub(r"\$\{stageVariables\.(\w+)\}", lambda it: stage.variables.get(it[1], it[0]), snapshot)
+    return {"DeploymentId": stage.deployment_id, "Document": json.loads(shown), "Variables": stage.variables}

@@ -98,11 +98,11 @@ impl World {
     /// The load balancer that the live route's requests end at.
     fn target(&self) -> Option<String> {
         let state = self.model.state();
-        let document = state.apis[&API.parse().unwrap()].shown(&"live".parse().unwrap())?.clone();
-        let id = document["paths"]["/shop/{proxy+}"]["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]
+        let (api, stage) = (&state.apis[&API.parse().unwrap()], "live".parse().unwrap());
+        let connection_id = api.shown(&stage)?["paths"]["/shop/{proxy+}"]["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]
             ["connectionId"]
-            .as_str()?
-            .to_owned();
+            .as_str()?;
+        let id = api.link(&stage, connection_id).unwrap_or_default();
         Some(state.vpc_links.iter().find(|link| link.id == id).map_or("nowhere".into(), |link| link.target.clone()))
     }
 

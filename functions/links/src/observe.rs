@@ -77,7 +77,8 @@ pub async fn used<W: World>(world: &W, name: &Name) -> Result<BTreeMap<String, S
     let mut used = BTreeMap::new();
     for record in registry.list::<Leased<Publication>>(registry::publication_key("")).await? {
         let door = format!("the front door {}", record.key.sort);
-        used.extend(record.value.value.links.into_iter().map(|id| (id, door.clone())));
+        let Publication { links, next_links, .. } = record.value.value;
+        used.extend(links.into_values().chain(next_links).map(|id| (id, door.clone())));
     }
     for link in all(world).await?.into_iter().filter(|link| link.name != *name && !link.deleted) {
         used.extend(link.ids().map(|id| (id.clone(), format!("the link {}", link.name))));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::aws::{RestApis, VpcLinks};
+use shared::aws::RestApis;
 use shared::command::verb;
 use shared::entry::Invocation;
 use shared::error::Error;
@@ -19,6 +19,7 @@ use crate::cycle::{self, Depth};
 use crate::observe;
 use crate::part::{self, Part, Place};
 use crate::plan::changes::changes;
+use crate::plan::links::stage_variables;
 use crate::plan::render::render;
 use crate::plan::select::select;
 use crate::world::World;
@@ -178,22 +179,30 @@ async fn rollback<W: World>(world: &W, invocation: &Invocation, part: &Part, spe
         let back = back.ok_or_else(|| {
             Error::not_found(format!("Revision: {} has no such revision: the command history shows them", part.name()))
         })?;
-        let there = world.apis().vpc_links().await?;
-        if let Some(id) = back.links.iter().find(|id| !there.iter().any(|link| link.id == **id)) {
-            return Err(Error::blocked(format!(
-                "Revision: {} leads routes through the VPC link {id}, which is gone: publish, or go back to a later one",
-                back.number
-            )));
+        let there = observe::links(world).await?;
+        let mut led = BTreeMap::new();
+        for name in &back.links {
+            let link = there.get(name).filter(|link| !matches!(link.status.as_str(), "DELETING" | "DELETED"));
+            let link = link.ok_or_else(|| {
+                Error::blocked(format!(
+                    "Revision: {} leads routes through the VPC link {name}, which is gone: publish, or go back to a later \
+                     one",
+                    back.number
+                ))
+            })?;
+            led.insert(name.clone(), link.id.clone());
         }
         lease.value.rolled_back_by = Some(format!("request {}", invocation.request_id));
+        lease.value.next_links = led.values().cloned().collect();
         lease.save(&registry).await?;
         let door = FrontDoorSpec { rest_api_id: api, ..part.door.clone() };
         let stage = world.apis().get_stage(&door.rest_api_id, &door.stage_name).await?;
-        apply::stage::switch(world, &door, stage.as_ref(), &back.deployment_id, &BTreeMap::new()).await?;
+        apply::stage::switch(world, &door, stage.as_ref(), &back.deployment_id, &stage_variables(&led)).await?;
         lease.value.revision = back.number;
         lease.value.deployment_id = back.deployment_id.clone();
         lease.value.hash = back.hash.clone();
-        lease.value.links = back.links.clone();
+        lease.value.links = led;
+        lease.value.next_links.clear();
         Ok(())
     };
     let done: Result<(), Error> = done.await;

@@ -9,7 +9,7 @@ use shared::aws::{Bus, OwnEvent, RestApis, Stage};
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::front_door::records::{Publication, Revision};
-use shared::front_door::{FrontDoorSpec, Mode};
+use shared::front_door::{FrontDoorSpec, Mode, Name};
 use shared::lease::Lease;
 use shared::origin::hash;
 use shared::registry::{self, Record, Registry};
@@ -18,6 +18,7 @@ use crate::apply::{self, Imported};
 use crate::observe;
 use crate::part::{self, Part};
 use crate::plan::changes::changes;
+use crate::plan::links::{links, stage_variables};
 use crate::plan::present::{Foreign, Present, drift, names, removals};
 use crate::plan::render::{render, settings};
 use crate::plan::select::{resources_of, select};
@@ -152,13 +153,32 @@ async fn under_lease<W: World>(
             put_live(world, lease, draft).await?;
         }
     }
-    if is_moved && is_as_published && repairs {
-        let deployment = lease.value.deployment_id.clone();
-        apply::stage::switch(world, door, stage.as_ref(), &deployment, &BTreeMap::new()).await?;
+    let led = links(&selection.goes);
+    let is_led = lease.value.links == led && lease.value.next_links.is_empty();
+    if is_as_published && (is_moved && repairs || !is_led) {
+        point_again(world, door, lease, stage.as_ref(), led).await?;
     }
     part::ensure_mapping(world, part).await?;
     lease.value.door_hash = door_hash;
     settle::settle(world, door, records, waiting, &selection, lease.value.revision).await
+}
+
+/// Points the stage at what is published, and its variables at where the links lead now.
+async fn point_again<W: World>(
+    world: &W,
+    door: &FrontDoorSpec,
+    lease: &mut Lease<Publication>,
+    stage: Option<&Stage>,
+    links: BTreeMap<Name, String>,
+) -> Result<(), Error> {
+    let registry = Registry::new(world.table());
+    lease.value.next_links = links.values().cloned().collect();
+    lease.save(&registry).await?;
+    let deployment = lease.value.deployment_id.clone();
+    apply::stage::switch(world, door, stage, &deployment, &stage_variables(&links)).await?;
+    lease.value.links = links;
+    lease.value.next_links.clear();
+    lease.save(&registry).await
 }
 
 /// What the REST API has, where the mode or the depth ask for it, and what of that is not Foregate's.
@@ -257,6 +277,7 @@ async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Dr
     let description = format!("Foregate revision {number} ({})", &document_hash[..12]);
     let deployment_id = world.apis().create_deployment(&door.rest_api_id, &description).await?;
     let lines = changes(&reading.routes, selection);
+    let led = links(&selection.goes);
     let revision = Revision {
         number,
         front_door: door.name.clone(),
@@ -264,7 +285,7 @@ async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Dr
         hash: document_hash.clone(),
         made_at_seconds: world.now_millis() / 1_000,
         routes: selection.goes.len(),
-        links: selection.goes.iter().map(|one| one.link_id.clone()).collect(),
+        links: led.keys().cloned().collect(),
         changes: lines.into_iter().take(CHANGES_MAX).collect(),
     };
     // A run that died after this has left the number behind: it is written over.
@@ -273,12 +294,14 @@ async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Dr
     registry.put(&mut Record { version: left, ..Record::new(key, revision.clone()) }).await?;
     // The fencing token: who has lost the lease fails here, before the stage is touched.
     lease.value.newest = number;
+    lease.value.next_links = led.values().cloned().collect();
     lease.save(&registry).await?;
-    apply::stage::switch(world, door, stage, &deployment_id, &BTreeMap::new()).await?;
+    apply::stage::switch(world, door, stage, &deployment_id, &stage_variables(&led)).await?;
     lease.value.revision = number;
     lease.value.deployment_id = deployment_id;
     lease.value.hash = document_hash;
-    lease.value.links = revision.links.clone();
+    lease.value.links = led;
+    lease.value.next_links.clear();
     lease.value.resources = resources_of(reading, &selection.goes);
     lease.value.settings = settings(&door.base_definition);
     if door.mode == Mode::Merge {

@@ -101,7 +101,7 @@ pub async fn reading<W: World>(
     routes: &[Record<Route>],
     foreign: Foreign,
 ) -> Result<Reading, Error> {
-    let links = links(world.apis().vpc_links().await?, held(world).await?);
+    let links = links(world).await?;
     let tenants = Registry::new(world.table()).list::<Onboarded>(registry::tenant_key("")).await?;
     let tenants = tenants.into_iter().map(|record| record.value).filter(|tenant| !tenant.deleted);
     Ok(Reading {
@@ -195,8 +195,13 @@ pub async fn held<W: World>(world: &W) -> Result<BTreeMap<Name, Option<String>>,
     Ok(links.map(|link| (link.name, link.current.map(|held| held.id))).collect())
 }
 
+/// The links that routes may name, by name.
+pub async fn links<W: World>(world: &W) -> Result<BTreeMap<Name, Link>, Error> {
+    Ok(by_name(world.apis().vpc_links().await?, held(world).await?))
+}
+
 /// A name of Foregate's own leads where the registry says. Of the others, names need not be unique: of several links of one name, one that is available, and of those always the same.
-fn links(mut links: Vec<VpcLink>, held: BTreeMap<Name, Option<String>>) -> BTreeMap<Name, Link> {
+fn by_name(mut links: Vec<VpcLink>, held: BTreeMap<Name, Option<String>>) -> BTreeMap<Name, Link> {
     links.sort_by_key(|link| (link.status != "AVAILABLE", link.id.clone()));
     let mut by_name = BTreeMap::new();
     let status_of = |id: &String| links.iter().find(|link| link.id == *id).map_or("DELETED", |link| &link.status);

@@ -7,8 +7,33 @@ use serde::{Deserialize, Serialize};
 
 use super::Name;
 use crate::custom_resource::Later;
-use crate::origin::{Origin, Requests};
+use crate::origin::{Origin, Requests, hash};
 use crate::types::LoadBalancerArn;
+
+/// The longest name of a stage variable.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
+pub const STAGE_VARIABLE_NAME_MAX: usize = 64;
+/// What the names of Foregate's own stage variables begin with.
+pub const STAGE_VARIABLE_PREFIX: &str = "link_";
+
+/// The stage variable that holds the id of the link of this name: no two names have the same one. Its name may have letters,
+/// digits and underscores, so an underscore stands for itself when it is doubled, and begins what stands for a dash or a dot.
+/// <https://docs.aws.amazon.com/apigateway/latest/api/API_Stage.html>
+pub fn stage_variable(link: &Name) -> String {
+    let mut variable = STAGE_VARIABLE_PREFIX.to_owned();
+    for character in link.as_str().chars() {
+        match character {
+            '_' => variable.push_str("__"),
+            '-' => variable.push_str("_d"),
+            '.' => variable.push_str("_p"),
+            plain => variable.push(plain),
+        }
+    }
+    if variable.len() > STAGE_VARIABLE_NAME_MAX {
+        return format!("{STAGE_VARIABLE_PREFIX}_h{}", &hash(link.as_str())[..40]);
+    }
+    variable
+}
 
 /// Which load balancer a link leads to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +204,33 @@ pub struct Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_link_has_a_stage_variable_of_its_own_that_api_gateway_takes() {
+        let long = format!("{}-a", "x".repeat(100));
+        let other = format!("{}-b", "x".repeat(100));
+        let names = [
+            "gate",
+            "private-apis",
+            "private_apis",
+            "private.apis",
+            "a_d",
+            "a-",
+            "a_-",
+            "a__d",
+            "A_D",
+            "h",
+            &long,
+            &other,
+        ];
+        let variables: BTreeSet<String> = names.iter().map(|name| stage_variable(&name.parse().unwrap())).collect();
+        assert_eq!(variables.len(), names.len(), "{variables:?}");
+        for variable in &variables {
+            assert!(variable.len() <= STAGE_VARIABLE_NAME_MAX, "{variable}");
+            assert!(variable.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'), "{variable}");
+        }
+        assert_eq!(stage_variable(&"private-apis".parse().unwrap()), "link_private_dapis");
+    }
 
     #[test]
     fn a_deletion_is_meant_when_it_is_tried_again_and_for_a_while() {

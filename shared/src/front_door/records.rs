@@ -3,7 +3,7 @@
 //! A route is changed by `routes` (what is asked for) and by `publisher` (how it stands). Its generation counts what was
 //! asked for: what the publisher has done for one generation says nothing about the next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -200,9 +200,13 @@ pub struct Publication {
     /// Of a shard, its REST API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard_api: Option<RestApiId>,
-    /// The ids of the VPC links that the live revision's routes take.
+    /// The VPC links that the live revision's routes take, and the ids that the stage's variables have for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<Name, String>,
+    /// The ids that the stage's variables are being set to. API Gateway keeps no link because a variable has its id, so these
+    /// are in use from before that call until it is known to be done.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub links: BTreeSet<String>,
+    pub next_links: BTreeSet<String>,
     /// The hash of the edits by hand that were last told of.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub drift: String,
@@ -223,9 +227,9 @@ pub struct Revision {
     pub made_at_seconds: u64,
     /// How many routes it has.
     pub routes: usize,
-    /// The ids of the VPC links that they take.
+    /// The VPC links that they take.
     #[serde(default)]
-    pub links: BTreeSet<String>,
+    pub links: BTreeSet<Name>,
     /// What changed against the one before, a line each.
     pub changes: Vec<String>,
 }

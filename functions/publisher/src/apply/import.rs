@@ -10,7 +10,7 @@ use shared::front_door::{FrontDoorSpec, Mode};
 
 use crate::plan::render::render;
 use crate::plan::select::order;
-use crate::plan::{Carried, Goes, Selection, Verdict};
+use crate::plan::{Carried, PublishedRoute, Selection, Verdict};
 use crate::world::World;
 
 /// API Gateway's rate of PutRestApi, per account, and something for clocks.
@@ -36,7 +36,7 @@ pub async fn import<W: World>(
     had: &Carried,
     selection: &mut Selection,
 ) -> Result<Imported, Error> {
-    let attempt = |goes: Vec<Goes>| async move {
+    let attempt = |goes: Vec<PublishedRoute>| async move {
         let document = render(door, had, &goes, world.region());
         let mode = match door.mode {
             Mode::Overwrite => ImportMode::Overwrite,
@@ -56,7 +56,8 @@ pub async fn import<W: World>(
         Ok(_) => return Ok(Imported { document, left_out: Vec::new() }),
         Err(error) => error,
     };
-    let (suspects, mut good): (Vec<Goes>, Vec<Goes>) = selection.goes.drain(..).partition(|one| one.is_new);
+    let (suspects, mut good): (Vec<PublishedRoute>, Vec<PublishedRoute>) =
+        selection.goes.drain(..).partition(|one| one.is_new);
     if suspects.is_empty() || !matches!(refusal.cause, Cause::Refused | Cause::LimitExceeded) {
         return Err(refusal.into());
     }

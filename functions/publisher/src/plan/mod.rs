@@ -1,10 +1,11 @@
 //! Decides what goes onto a front door, from one reading of the registry. Pure: plain values in, plain values out.
 //!
 //! [`select`] says of each route whether it goes live, waits or is rejected; [`render`] makes the OpenAPI document of those
-//! that go; [`present`] holds what the REST API has against both; [`changes`] says what is different from what is live, for
+//! that go, [`links`] the stage variables that it names; [`present`] holds what the REST API has against both; [`changes`] says what is different from what is live, for
 //! people.
 
 pub mod changes;
+pub mod links;
 pub mod present;
 pub mod render;
 pub mod select;
@@ -65,7 +66,7 @@ pub struct Reading {
 
 /// A route that goes onto the live stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Goes {
+pub struct PublishedRoute {
     /// Its id.
     pub id: String,
     /// Whose it is.
@@ -78,7 +79,9 @@ pub struct Goes {
     pub names: Vec<(String, String)>,
     /// Whether it is not on the live stage like this already: what an import that fails can be blamed on.
     pub is_new: bool,
-    /// The id of its VPC link.
+    /// The name of its VPC link.
+    pub link: Name,
+    /// The id of that.
     pub link_id: String,
 }
 
@@ -99,7 +102,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// What is published, in the order of paths.
-    pub goes: Vec<Goes>,
+    pub goes: Vec<PublishedRoute>,
     /// What becomes of each route, by id.
     pub verdicts: BTreeMap<String, Verdict>,
 }

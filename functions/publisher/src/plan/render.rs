@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use shared::front_door::links::stage_variable;
 use shared::front_door::{
     Auth, Backend, Cors, FrontDoorSpec, HeaderValue, Method, Mode, RoutePath, RouteSpec, Segment, variables_in,
 };
 use shared::types::invoke_url;
 
-use super::{Carried, Goes};
+use super::{Carried, PublishedRoute};
 
 /// The policy statement that is ours, so that a later document can tell it from somebody else's policy.
 const POLICY_SID: &str = "ForegateAllowedCidrs";
@@ -23,7 +24,7 @@ pub const API_KEY: &str = "api_key";
 pub const GATEWAY_RESPONSES: &str = "x-amazon-apigateway-gateway-responses";
 
 /// The document. What the REST API `had` and nobody has said anything about is carried over.
-pub fn render(door: &FrontDoorSpec, had: &Carried, goes: &[Goes], region: &str) -> Value {
+pub fn render(door: &FrontDoorSpec, had: &Carried, goes: &[PublishedRoute], region: &str) -> Value {
     let mut document = door.base_definition.clone();
     document.insert("openapi".into(), json!("3.0.1"));
     let mut info = json!({"title": had.title, "version": "1"});
@@ -147,7 +148,7 @@ fn authorizer_scheme(name: &str) -> String {
     format!("authorizer-{name}")
 }
 
-fn paths(goes: &[Goes], region: &str) -> BTreeMap<String, Map<String, Value>> {
+fn paths(goes: &[PublishedRoute], region: &str) -> BTreeMap<String, Map<String, Value>> {
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     let mut cors: BTreeMap<&RoutePath, (&Cors, BTreeSet<Method>)> = BTreeMap::new();
     for one in goes {
@@ -222,7 +223,7 @@ fn preflight(path: &RoutePath, cors: &Cors, methods: BTreeSet<Method>) -> Value 
     operation
 }
 
-fn operation(one: &Goes, method: Method, region: &str) -> Value {
+fn operation(one: &PublishedRoute, method: Method, region: &str) -> Value {
     let spec = &one.spec;
     let names = &one.names;
     let mut parameters: Vec<Value> = names.iter().map(|(_, canonical)| parameter("path", canonical, true)).collect();
@@ -248,7 +249,7 @@ fn operation(one: &Goes, method: Method, region: &str) -> Value {
         "httpMethod": method.as_str(),
         "uri": uri(spec, region),
         "connectionType": "VPC_LINK",
-        "connectionId": one.link_id,
+        "connectionId": format!("${{stageVariables.{}}}", stage_variable(&one.link)),
         "passthroughBehavior": "when_no_match",
     });
     if !mapped.is_empty() {
@@ -262,7 +263,7 @@ fn operation(one: &Goes, method: Method, region: &str) -> Value {
     }
     let mut operation = json!({
         "security": security(spec),
-        "responses": {"default": {"description": "What the backend answers"}},
+        "responses": {"200": {"description": "What the backend answers"}},
         "x-amazon-apigateway-integration": integration,
     });
     if !parameters.is_empty() {

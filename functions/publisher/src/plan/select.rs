@@ -8,7 +8,7 @@ use shared::front_door::records::{Refusal, Route, Status};
 use shared::front_door::resources::{self, Resources};
 use shared::front_door::{Backend, Name, RoutePath, RouteSpec};
 
-use super::{Goes, Reading, Selection, Verdict};
+use super::{PublishedRoute, Reading, Selection, Verdict};
 
 /// The verdict on every route, and what is published.
 pub fn select(reading: &Reading) -> Selection {
@@ -23,7 +23,7 @@ pub fn select(reading: &Reading) -> Selection {
 }
 
 /// The order that routes are published in.
-pub fn order(one: &Goes) -> (RoutePath, String, String) {
+pub fn order(one: &PublishedRoute) -> (RoutePath, String, String) {
     (one.path.clone(), one.spec.methods.to_string(), one.id.clone())
 }
 
@@ -34,7 +34,7 @@ fn by_seniority(routes: &[Route]) -> Vec<&Route> {
     sorted
 }
 
-fn judge(reading: &Reading, route: &Route, room: &mut Room, goes: &mut Vec<Goes>) -> Verdict {
+fn judge(reading: &Reading, route: &Route, room: &mut Room, goes: &mut Vec<PublishedRoute>) -> Verdict {
     if matches!(route.status, Status::Deleting | Status::Deleted) {
         return Verdict::Deleted;
     }
@@ -58,7 +58,7 @@ fn judge(reading: &Reading, route: &Route, room: &mut Room, goes: &mut Vec<Goes>
     }
 }
 
-fn admit(reading: &Reading, route: &Route, spec: &RouteSpec, room: &mut Room) -> Result<Goes, Verdict> {
+fn admit(reading: &Reading, route: &Route, spec: &RouteSpec, room: &mut Room) -> Result<PublishedRoute, Verdict> {
     let was_live = route.live.as_ref().is_some_and(|live| live.spec == *spec);
     // What was live may come back by itself; what never was has somebody waiting to hear.
     let refuse = |error: Error| match was_live {
@@ -71,7 +71,7 @@ fn admit(reading: &Reading, route: &Route, spec: &RouteSpec, room: &mut Room) ->
         let granted = tenant.ok_or_else(gone).and_then(|one| one.admit(spec, reading.door.private_api_link.as_ref()));
         granted.map_err(refuse)?;
     }
-    let link_id = link(reading, spec).map_err(|missing| match missing {
+    let (link, link_id) = link(reading, spec).map_err(|missing| match missing {
         Missing::Absent(error) => refuse(error),
         Missing::NotYet(error) => Verdict::Waits(Refusal::from(&error)),
     })?;
@@ -80,13 +80,14 @@ fn admit(reading: &Reading, route: &Route, spec: &RouteSpec, room: &mut Room) ->
     }
     room.take(reading, route, spec).map_err(refuse)?;
     let path = spec.path.canonical_among(&reading.foreign.variables);
-    Ok(Goes {
+    Ok(PublishedRoute {
         id: route.id.clone(),
         owner: route.owner.clone(),
         spec: spec.clone(),
         names: spec.path.variables(&path),
         path: if reading.below.is_some() { path.below_first() } else { path },
         is_new: !was_live,
+        link,
         link_id,
     })
 }
@@ -96,7 +97,7 @@ enum Missing {
     NotYet(Error),
 }
 
-fn link(reading: &Reading, spec: &RouteSpec) -> Result<String, Missing> {
+fn link(reading: &Reading, spec: &RouteSpec) -> Result<(Name, String), Missing> {
     let absent = |what: &str| Missing::Absent(Error::not_found(what));
     let name: &Name = match &spec.backend {
         Backend::Http { link, .. } => link,
@@ -108,7 +109,7 @@ fn link(reading: &Reading, spec: &RouteSpec) -> Result<String, Missing> {
     let link = reading.links.get(name);
     let link = link.ok_or_else(|| absent(&format!("Backend: there is no VPC link called {name}")))?;
     match link.status.as_str() {
-        "AVAILABLE" => Ok(link.id.clone()),
+        "AVAILABLE" => Ok((name.clone(), link.id.clone())),
         status => Err(Missing::NotYet(Error::new(
             ErrorType::Blocked,
             format!("the VPC link {name} is {status}: the route goes live when it is AVAILABLE"),
@@ -163,7 +164,7 @@ fn platforms(reading: &Reading) -> Resources {
 const PLATFORM: &str = "";
 
 /// How many resources what goes live takes, for `routes` to hold the next one against.
-pub fn resources_of(reading: &Reading, goes: &[Goes]) -> Resources {
+pub fn resources_of(reading: &Reading, goes: &[PublishedRoute]) -> Resources {
     let mut seen = BTreeSet::new();
     let mut resources = platforms(reading);
     for one in goes {

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared::front_door::records::{Live, Refusal, Route, Status};
-use shared::front_door::{FrontDoorSpec, RouteSpec, Tenant};
+use shared::front_door::{FrontDoorSpec, Method, RouteSpec, Tenant};
 use shared::origin::{Origin, Requests};
 use shared::types::AccountId;
 
 use super::changes::changes;
+use super::links::{links, stage_variables};
 use super::present::{Foreign, Present, Removal, Resource, Shown, drift, removals};
 use super::render::{GATEWAY_RESPONSES, render, settings};
 use super::select::select;
@@ -208,6 +209,47 @@ fn what_nobody_says_anything_about_is_carried_over() {
     assert_eq!(merged["x-amazon-apigateway-policy"]["Statement"].as_array().map(Vec::len), Some(1));
 }
 
+/// Every operation of every golden document, as `FILE: GET /cats`.
+fn golden_operations() -> Vec<(String, Value)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/plan/golden");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut operations = Vec::new();
+    for file in files.filter(|file| file.extension().is_some_and(|kind| kind == "json")) {
+        let document: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let item = item.as_object().unwrap().iter().filter(|(key, _)| Method::of_key(key).is_some());
+            operations.extend(item.map(|(key, one)| (format!("{}: {key} {path}", file.display()), one.clone())));
+        }
+    }
+    assert!(operations.len() > 10);
+    operations
+}
+
+/// "API Gateway does not support Swagger's 'default' method response": a warning of PutRestApi's.
+#[test]
+fn every_method_response_of_every_document_has_a_number() {
+    for (name, operation) in golden_operations() {
+        let codes: Vec<&String> = operation["responses"].as_object().unwrap().keys().collect();
+        assert!(!codes.is_empty() && codes.iter().all(|code| code.parse::<u16>().is_ok()), "{name}: {codes:?}");
+    }
+}
+
+#[test]
+fn a_link_that_is_replaced_changes_no_document() {
+    let (_, door, routes) = scenarios().remove(3);
+    let document = |id: &str| {
+        let mut reading = reading(door.clone(), routes.clone());
+        reading.links.get_mut(&"gate".parse().unwrap()).unwrap().id = id.to_owned();
+        let goes = select(&reading).goes;
+        (render(&door, &api(), &goes, "eu-west-1"), stage_variables(&links(&goes)))
+    };
+    let (first, second) = (document("abc123"), document("def456"));
+    assert_eq!(first.0, second.0);
+    assert_eq!(first.1, BTreeMap::from([("link_gate".to_owned(), "abc123".to_owned())]));
+    assert_eq!(second.1["link_gate"], "def456");
+    assert!(first.0.to_string().contains("\"connectionId\":\"${stageVariables.link_gate}\""));
+}
+
 fn present(resources: &[(&str, &[&str])]) -> Present {
     let resource = |(path, methods): &(&str, &[&str])| {
         let shown = |method: &&str| ((*method).to_owned(), Shown { authorization: "NONE".into(), ..Shown::default() });
@@ -313,7 +355,7 @@ fn an_edit_by_hand_is_a_line_each() {
         authorization: "AWS_IAM".into(),
         api_key_required: false,
         uri: Some(format!("https://{id}.execute-api.eu-west-1.amazonaws.com/live{path}")),
-        connection_id: Some("id-private-apis".into()),
+        connection_id: Some("${stageVariables.link_private_dapis}".into()),
     };
     let resource = |methods: &[(&str, Shown)]| {
         let methods = methods.iter().map(|(name, shown)| ((*name).to_owned(), shown.clone())).collect();
