@@ -9,6 +9,7 @@ users reported them, named where they stand.
 
 import copy
 import json
+import re
 
 from api_gateway_checks import resources_of, wrong_integration, wrong_resources
 from api_gateway_document import ANY, METHODS
@@ -20,6 +21,7 @@ from moto.apigateway.utils import ApigwAuthorizerIdentifier, ApigwModelIdentifie
 EXTENSION = "x-amazon-apigateway-"
 INTEGRATION = f"{EXTENSION}integration"
 PLACES = {"path": "path", "query": "querystring", "header": "header"}
+VARIABLE_PART = re.compile(r"\{([^}+]+)\+?\}")
 ITEM_WORDS = ("parameters", "summary", "description", "servers")
 # Where a model's reference leads, in a model's schema (recorded).
 MODELS_URL = "https://apigateway.amazonaws.com/restapis"
@@ -121,7 +123,8 @@ class Plan:
     # ---- methods ----
 
     def read_item(self, path, item):
-        inherited = item.get("parameters") or []
+        # What is variable in the path is a parameter of every method, declared or not (recorded).
+        inherited = [{"in": "path", "name": name} for name in VARIABLE_PART.findall(path)] + (item.get("parameters") or [])
         methods = {}
         for key, operation in item.items():
             if key in METHODS:

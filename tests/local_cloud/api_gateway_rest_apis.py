@@ -12,8 +12,9 @@ import api_gateway_import as imports
 import api_gateway_patch as patches
 from api_gateway_checks import refuse
 from moto.apigateway import models
-from moto.apigateway.models import Integration, Method, Resource, RestAPI
+from moto.apigateway.models import Integration, IntegrationResponse, Method, MethodResponse, Resource, RestAPI
 from moto.apigateway.responses import APIGatewayResponse
+from moto_rest_apis import NotFound
 
 COMPRESSION_MAX = 10485760
 TYPES = ("PRIVATE", "EDGE", "REGIONAL")
@@ -308,6 +309,8 @@ def patch_methods():
     """Methods and integrations as AWS describes them (recorded; API reference, Integration, `connectionId`,
     `integrationTarget`)."""
     describe_method, describe_integration = Method.to_json, Integration.to_json
+    for kind in (IntegrationResponse, MethodResponse):
+        kind.to_json = lambda self, describe=kind.to_json: without_nothing(describe(self))
 
     def method(self):
         described = {**describe_method(self), "apiKeyRequired": bool(self.api_key_required)}
@@ -319,8 +322,23 @@ def patch_methods():
         described["integrationTarget"] = getattr(self, "target", None)
         return without_nothing(described, "cacheKeyParameters")
 
+    def get_method_response(self, function_id, resource_id, method_type, response_code):
+        found = self.get_method(function_id, resource_id, method_type).get_response(response_code)
+        if found is None:
+            raise NotFound("Invalid Response status code specified")
+        return found
+
+    def get_integration_response(self, function_id, resource_id, method_type, status_code):
+        found = self.get_integration(function_id, resource_id, method_type)
+        response = ((found and found.integration_responses) or {}).get(status_code)
+        if response is None:
+            raise NotFound("Invalid Response status code specified")
+        return response
+
     Method.to_json = method
     Integration.to_json = integration
+    models.APIGatewayBackend.get_method_response = get_method_response
+    models.APIGatewayBackend.get_integration_response = get_integration_response
 
 
 def resource_of(resource, has_methods):
