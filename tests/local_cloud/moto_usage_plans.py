@@ -1,6 +1,7 @@
 """moto's API keys and usage plans, patched towards AWS. Used by moto_aws.py; each patch says what AWS does and where
 AWS says so. Nothing here knows Foregate."""
 
+import json
 import time
 
 from moto.apigateway import models
@@ -10,6 +11,7 @@ from moto.apigateway.exceptions import (
     ConflictException,
     UsagePlanNotFoundException,
 )
+from moto.apigateway.responses import APIGatewayResponse
 from moto_rest_apis import NotFound
 
 
@@ -43,7 +45,8 @@ def check_key(backend, key_id, plan_id, stages):
 
 
 def patch_api_keys():
-    """A key that is deleted leaves its usage plans; one that is changed says when (API reference, ApiKey)."""
+    """A key that is deleted leaves its usage plans; one that is changed says when (API reference, ApiKey), and does not
+    tell its value (recorded)."""
     delete = models.APIGatewayBackend.delete_api_key
     update = models.APIGatewayBackend.update_api_key
 
@@ -57,8 +60,13 @@ def patch_api_keys():
         key.last_updated_date = int(time.time())
         return key
 
+    def answer_update(self):
+        key = self.backend.update_api_key(self.path.split("/")[2], self._get_param("patchOperations")).to_json()
+        return json.dumps({name: value for name, value in key.items() if name != "value"} | {"tags": key["tags"] or {}})
+
     models.APIGatewayBackend.delete_api_key = delete_api_key
     models.APIGatewayBackend.update_api_key = update_api_key
+    APIGatewayResponse.update_api_key = answer_update
 
 
 def patch_usage_plans():
@@ -81,13 +89,29 @@ def patch_usage_plans():
         plan = self.get_usage_plan(usage_plan_id)
         for operation in [one for one in patch_operations if one["path"] == "/apiStages"]:
             api_id, _, stage = operation.get("value", "").partition(":")
-            if operation["op"] == "remove" and (api_id, stage) not in stages_of(plan):
+            if operation["op"] == "remove" and not stage:
                 raise BadRequestException("Invalid API Stage specified")
+            if operation["op"] == "remove" and (api_id, stage) not in stages_of(plan):
+                raise NotFound(f"Invalid API Stage {{api: {api_id}, stage: {stage}}} specified for usageplan {plan.id}")
             if operation["op"] == "add":
                 check_stages(self, plan.name, [(api_id, stage)])
                 for key_id in self.usage_plan_keys.get(usage_plan_id, {}):
                     check_key(self, key_id, usage_plan_id, {(api_id, stage)})
-        return update(self, usage_plan_id, patch_operations)
+        changed = update(self, usage_plan_id, patch_operations)
+        if changed.quota:
+            changed.quota.setdefault("offset", 0)
+        return changed
+
+    def answer(plan):
+        """Tags too where there are none, unlike in lists (recorded)."""
+        return json.dumps({**plan.to_json(), "tags": plan.tags or {}})
+
+    def answer_get(self):
+        return answer(self.backend.get_usage_plan(self.path.split("/")[2]))
+
+    def answer_update(self):
+        plan_id = self.path.split("/")[2]
+        return answer(self.backend.update_usage_plan(plan_id, self._get_param("patchOperations")))
 
     def delete_usage_plan(self, usage_plan_id):
         stages = stages_of(self.get_usage_plan(usage_plan_id))
@@ -112,6 +136,8 @@ def patch_usage_plans():
         delete_one_stage(self, function_id, stage_name)
         leave(self, lambda one: (one["apiId"], one["stage"]) == (function_id, stage_name))
 
+    APIGatewayResponse.get_usage_plan = answer_get
+    APIGatewayResponse.update_usage_plan = answer_update
     models.APIGatewayBackend.create_usage_plan = create_usage_plan
     models.APIGatewayBackend.update_usage_plan = update_usage_plan
     models.APIGatewayBackend.delete_usage_plan = delete_usage_plan

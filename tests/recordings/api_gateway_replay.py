@@ -139,3 +139,20 @@ def tests_of(recording, differences, left_out):
     for each in (every_recorded_test_is_replayed_or_left_out_for_a_reason, z_every_listed_difference_is_one):
         methods[f"test_{each.__name__}"] = each
     return type(f"Replay_{recording.partition('.')[0]}", (unittest.TestCase,), methods)
+
+
+def deployable(steps):
+    """A new REST API with a mock behind GET /, as the recorded tests about stages make one: its id."""
+    client = steps.client
+    created = client.create_rest_api(name="any")
+    where = {"restApiId": created["id"], "resourceId": created["rootResourceId"], "httpMethod": "GET"}
+    client.put_method(**where, authorizationType="NONE")
+    client.put_method_response(**where, statusCode="200")
+    client.put_integration(**where, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    client.put_integration_response(**where, statusCode="200", selectionPattern="")
+    return created["id"]
+
+
+def replaced(**values):
+    """Patch operations that replace; a name's `__` is a slash."""
+    return [{"op": "replace", "path": f"/{name.replace('__', '/')}", "value": value} for name, value in values.items()]

@@ -2,7 +2,7 @@
 
 from operator import itemgetter
 
-from tests.recordings.api_gateway_replay import Difference, answer, replay, tests_of
+from tests.recordings.api_gateway_replay import answer, replay, tests_of
 
 TEST = "TestApiGatewayImportRestApi::test_"
 
