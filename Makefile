@@ -31,7 +31,12 @@ down: $(VENV) ## end the local cloud
 test: lint recordings build ## everything: lint, unit tests, and the deployed functions on a local cloud of their own
 	@trap '$(CLOUD) down --dir .local/test' EXIT; \
 	$(CLOUD) up --dir .local/test --binaries $(BINARIES); \
-	. .local/test/env; TIMEFORMAT='cargo test: %1R s'; time cargo test --workspace --locked
+	. .local/test/env; TIMEFORMAT='cargo test: %1R s'; time cargo test --workspace --locked; \
+	.venv/bin/python tests/calls.py .local/test
+
+.PHONY: calls
+calls: $(VENV) ## what the last `make test` asked of AWS: allowed by AWS's models and by the roles, and all of it needed
+	@.venv/bin/python tests/calls.py .local/test
 
 .PHONY: unit
 unit: checkout ## the tests that need no local cloud
@@ -49,7 +54,7 @@ lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents, wh
 	@.venv/bin/python tests/golden_documents.py
 	@.venv/bin/python tests/template.py
 	@TIMEFORMAT='policies: %1R s'; time .venv/bin/python tests/iam.py
-	@.venv/bin/python -m unittest --quiet tests/test_iam.py
+	@.venv/bin/python -m unittest --quiet tests/test_iam.py tests/test_calls.py
 	@cd tests/local_cloud && $(CURDIR)/.venv/bin/python -m unittest --quiet test_service_models
 
 # Its own environment: it brings a hundred packages along, and no test needs them.

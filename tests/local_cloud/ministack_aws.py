@@ -29,6 +29,19 @@ def patch_actions():
     iam_actions.extract_iam_action = extract_iam_action
 
 
+def patch_qualifiers():
+    """What is asked of an alias or a version is allowed by that one's ARN (Lambda developer guide, "Resources and conditions
+    for Lambda actions": a qualified ARN)."""
+    original = iam_actions.extract_resource_arn
+
+    def extract_resource_arn(service, method, path, headers, body, query_params, *where):
+        arn = original(service, method, path, headers, body, query_params, *where)
+        qualifier = query_params.get("Qualifier") if service == "lambda" else None
+        return f"{arn}:{qualifier[0] if isinstance(qualifier, list) else qualifier}" if qualifier else arn
+
+    iam_actions.extract_resource_arn = extract_resource_arn
+
+
 def patch_secure_transport():
     """AWS's SDKs speak https to AWS, so that `aws:SecureTransport` is true (IAM user guide, "AWS global condition context
     keys"); here they speak http, over the loopback address and nothing else."""
@@ -43,6 +56,7 @@ def patch_secure_transport():
 def main():
     os.environ["AUTH"] = "true"  # read when ministack's application is imported
     patch_actions()
+    patch_qualifiers()
     patch_secure_transport()
     # Here, since they bring the services along, which read the environment.
     import ministack_lambda
