@@ -33,8 +33,8 @@ def needed(action, resource, caller="ASIAEXAMPLE", **context):
     return {**entry, "context": context, "denied": False}
 
 
-def fault(application):
-    entry = {"kind": "fault", "application": application, "service": "ec2", "operation": "DescribeInstances"}
+def fault(application, caller="AKIDEXAMPLE"):
+    entry = {"kind": "fault", "application": application, "caller": caller, "service": "ec2", "operation": "DescribeInstances"}
     return {**entry, "faults": ["Unknown parameter: Filters.1.Name"]}
 
 
@@ -48,6 +48,7 @@ CASES = [
     ("the role itself is told by its ARN", [*EVERYTHING, needed("a:b", "*", "arn:aws:iam::1:role/foregate-LinksRole-1")], ["a:b on *"]),
     ("another role's calls are none of ours", [*EVERYTHING, needed("a:b", "*", "arn:aws:iam::1:role/other")], []),
     ("a request that AWS would not take", [*EVERYTHING, fault("foregate")], ["Unknown parameter: Filters.1.Name"]),
+    ("one of a client without a name", [*EVERYTHING, fault("", "ASIAEXAMPLE")], ["Unknown parameter: Filters.1.Name"]),
     ("a test's own rubbish", [*EVERYTHING, fault("")], []),
     ("an action that is not allowed", [*EVERYTHING, needed("dynamodb:Query", TABLE)], ["dynamodb:Query on"]),
     ("a resource that is not allowed", [*EVERYTHING, needed("dynamodb:GetItem", f"{TABLE}s")], ["table/registrys with {} is not"]),

@@ -9,6 +9,7 @@ import re
 import threading
 
 APPLICATION = re.compile(r"\bapp/(\S+)")
+KEY = re.compile(r"Credential=([^/]+)/")
 LOCK = threading.Lock()
 WRITTEN = set()
 
@@ -36,7 +37,9 @@ def request(checked, headers):
     name = application(headers)
     write("operation", application=name, service=checked.service, operation=checked.operation)
     if checked.faults:
-        write("fault", application=name, service=checked.service, operation=checked.operation, faults=checked.faults)
+        key = KEY.search(headers.get("Authorization", "")).group(1)
+        what = {"service": checked.service, "operation": checked.operation, "faults": checked.faults}
+        write("fault", application=name, caller=key, **what)
 
 
 def permission(caller, needed, context, denied):
