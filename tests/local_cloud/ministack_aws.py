@@ -15,6 +15,9 @@ SAME_PERMISSION = {
 
 # One alias, by its name, is another action than the list of them (Lambda API reference, "Service authorization").
 ONE_ALIAS = {"GET": "lambda:GetAlias", "PUT": "lambda:UpdateAlias", "DELETE": "lambda:DeleteAlias"}
+# Settings of a function that have actions of their own; ministack takes them for changes of its code.
+SETTINGS = {"event-invoke-config": "FunctionEventInvokeConfig", "recursion-config": "FunctionRecursionConfig"}
+VERBS = {"GET": "Get", "PUT": "Put", "POST": "Update", "DELETE": "Delete"}
 
 
 def patch_actions():
@@ -24,6 +27,9 @@ def patch_actions():
         action = original(service, method, path, *args, **kwargs)
         if action == "lambda:ListAliases" and path.rstrip("/").split("/")[-2] == "aliases":
             action = ONE_ALIAS.get(method, action)
+        setting = SETTINGS.get(path.rstrip("/").split("/")[-1]) if service == "lambda" else None
+        if setting:
+            action = f"lambda:{VERBS[method]}{setting}"
         return SAME_PERMISSION.get(action, action)
 
     iam_actions.extract_iam_action = extract_iam_action
@@ -59,10 +65,12 @@ def main():
     patch_qualifiers()
     patch_secure_transport()
     # Here, since they bring the services along, which read the environment.
+    import ministack_asynchronous
     import ministack_lambda
     import ministack_record
 
     ministack_lambda.patch_recursive_loops()
+    ministack_asynchronous.patch_asynchronous_invocations()
     from ministack.app import main as serve
 
     ministack_record.patch()

@@ -1,5 +1,6 @@
 """The function of these tests, for a custom runtime: tells the queue SEEN what it was invoked with, and does what the event
-says. An event is `{"fail": true}` and the like, or a batch of SQS messages whose bodies are such objects:
+says. An event is `{"fail": true}` and the like, a custom resource's request that has them among its properties, or a batch of
+SQS messages whose bodies are such objects:
 
     fail     the invocation ends as an error
     answer   what the function answers with; `MESSAGE` in it stands for the first message's id
@@ -16,8 +17,8 @@ RUNTIME = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/inv
 
 
 def commands(event):
-    bodies = [record["body"] for record in event["Records"]] if "Records" in event else [json.dumps(event)]
-    for body in bodies:
+    own = [json.dumps(event.get("ResourceProperties", event))]
+    for body in [record["body"] for record in event["Records"]] if "Records" in event else own:
         try:
             command = json.loads(body)
         except ValueError:
