@@ -69,7 +69,9 @@ def main():
     import ministack_lambda
     import ministack_record
 
+    ministack_lambda.patch_batches()
     ministack_lambda.patch_recursive_loops()
+    ministack_lambda.patch_aliases_and_permissions()
     ministack_asynchronous.patch_asynchronous_invocations()
     from ministack.app import main as serve
 

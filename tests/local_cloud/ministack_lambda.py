@@ -1,20 +1,24 @@
-"""ministack's Lambda, patched where it differs from AWS's: recursive loops. Nothing here knows Foregate."""
+"""ministack's Lambda, patched where it differs from AWS's: recursive loops, batches, permissions. Nothing here knows Foregate."""
 
 import contextvars
 import hashlib
+import inspect
 import logging
 import secrets
 import time
 from typing import NamedTuple
 
+from ministack.core.responses import error_response_json
 from ministack.services import lambda_svc, sqs
 from ministack.services.cloudformation import provisioners
 
 LOG = logging.getLogger("lambda")
 INVOCATIONS_MAX = lambda_svc.MAX_INVOKE_DEPTH
 
-# The trace that the running invocation belongs to, and the one that came with the request to SQS.
+# Of the running invocation: the trace that it belongs to, and whether its answer may name the messages that failed.
 TRACE = contextvars.ContextVar("trace", default=None)
+REPORTS_FAILURES = contextvars.ContextVar("reports_failures", default=False)
+# The trace that came with the request to SQS.
 SENDERS_TRACE = contextvars.ContextVar("senders_trace", default=None)
 
 
@@ -128,3 +132,77 @@ def take_property_of_stacks():
 
     handlers["create"] = with_property(handlers["create"], 1)
     handlers["update"] = with_property(handlers["update"], 2)
+
+
+def patch_batches():
+    """A batch has failed as a whole where the function names a failed item without its identifier (Lambda developer guide,
+    "Implementing partial batch responses"). And a batch has as many messages as the mapping says, not ten."""
+    run_batch, receive, execute = lambda_svc._run_sqs_batch, sqs._receive_messages_for_esm, lambda_svc._execute_function
+
+    def running_batch(mapping, *rest):
+        REPORTS_FAILURES.set("ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []))
+        run_batch(mapping, *rest)
+
+    def executing(function, event):
+        result = execute(function, event)
+        if REPORTS_FAILURES.get() and names_no_item(result.get("body")):
+            return {**result, "error": True, "body": {"errorMessage": "a failed item has no itemIdentifier"}}
+        return result
+
+    def receiving(url, size):
+        batch = receive(url, size)
+        while batch and len(batch) < int(size) and (more := receive(url, int(size) - len(batch))):
+            batch += more
+        return batch
+
+    lambda_svc._run_sqs_batch, lambda_svc._execute_function = running_batch, executing
+    sqs._receive_messages_for_esm = receiving
+
+
+def names_no_item(answer):
+    failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
+    return any(not isinstance(failure, dict) or not failure.get("itemIdentifier") for failure in failures or [])
+
+
+def patch_aliases_and_permissions():
+    """Each qualifier has a policy of its own, in which a statement's id is unique; $LATEST has none; an account is let in as its
+    root; an alias that is not there is deleted without an error. All of it is recorded."""
+    add_permission, delete_alias = for_one_policy(lambda_svc._add_permission), lambda_svc._delete_alias
+    lambda_svc._remove_permission = for_one_policy(lambda_svc._remove_permission)
+    lambda_svc._get_policy = for_one_policy(lambda_svc._get_policy)
+
+    def adding_permission(name, data, query=None, path_qualifier=None):
+        if lambda_svc._qualifier_from_path_or_query(path_qualifier, query) == "$LATEST":
+            message = "We currently do not support adding policies for $LATEST."
+            return error_response_json("InvalidParameterValueException", message, 400)
+        principal = data.get("Principal", "")
+        arn = f"arn:aws:iam::{principal}:root" if principal.isdigit() else principal
+        return add_permission(name, {**data, "Principal": arn}, query, path_qualifier)
+
+    def deleting_alias(function, alias):
+        is_gone = alias not in lambda_svc._functions.get(function, {}).get("aliases", {alias})
+        return (204, {}, b"") if is_gone else delete_alias(function, alias)
+
+    lambda_svc._add_permission, lambda_svc._delete_alias = adding_permission, deleting_alias
+
+
+def for_one_policy(operation):
+    """The operation, with nothing but the qualifier's own statements in the function's policy."""
+
+    def operating(name, *arguments, **named):
+        asked = inspect.signature(operation).bind(name, *arguments, **named).arguments
+        qualifier = lambda_svc._qualifier_from_path_or_query(asked.get("path_qualifier"), asked.get("query_params"))
+        function = lambda_svc._functions.get(name)
+        if function is None:
+            return operation(name, *arguments, **named)
+        own, policy = lambda_svc._policy_resource_arn(name, qualifier), function["policy"]
+        others = [statement for statement in policy["Statement"] if statement["Resource"] != own]
+        policy["Statement"] = [statement for statement in policy["Statement"] if statement["Resource"] == own]
+        try:
+            if operation.__name__ == "_get_policy" and not policy["Statement"]:
+                return error_response_json("ResourceNotFoundException", "The resource you requested does not exist.", 404)
+            return operation(name, *arguments, **named)
+        finally:
+            policy["Statement"] += others
+
+    return operating
