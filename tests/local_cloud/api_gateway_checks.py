@@ -48,7 +48,7 @@ def resources_of(paths):
     return found
 
 
-def wrong_resources(paths):
+def wrong_resources(paths, known=()):
     """{path: why}: what CreateResource refuses, in its words: the characters of a path part, a second variable under one
     parent, a child of a greedy variable (API Gateway API reference, CreateResource; recorded). More resources than the
     quota are refused as a whole ("Quotas for configuring and running a REST API")."""
@@ -57,7 +57,9 @@ def wrong_resources(paths):
     if len(resources) > RESOURCES_PER_API:
         raise LimitExceeded(f"Maximum number of resources for this API has been reached: {RESOURCES_PER_API}")
     variables, wrong = {}, {}
-    for resource in sorted(resources - {"/"}):
+    # What there is already is not what is wrong.
+    known = resources_of(known)
+    for resource in sorted(known - {"/"}) + sorted(resources - known):
         parent, _, part = resource.rpartition("/")
         if not PART.match(part):
             wrong[resource] = (
@@ -65,7 +67,8 @@ def wrong_resources(paths):
                 "beginning and the end."
             )
         elif parent.endswith("+}"):
-            wrong[resource] = f"Cannot create a child of a resource with a greedy path variable: {parent}"
+            greedy = parent.rpartition("/")[2]
+            wrong[resource] = f"Cannot create a child of a resource with a greedy path variable: {greedy}"
         elif part.startswith("{") and variables.setdefault(parent, part) != part:
             wrong[resource] = (
                 f"A sibling ({variables[parent]}) of this resource already has a variable path part -- only one is allowed"

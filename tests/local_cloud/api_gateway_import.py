@@ -11,7 +11,7 @@ import copy
 import json
 import re
 
-from api_gateway_checks import resources_of, wrong_integration, wrong_resources
+from api_gateway_checks import TIMEOUT_MAX, resources_of, wrong_integration, wrong_resources
 from api_gateway_document import ANY, METHODS
 from moto.apigateway.exceptions import BadRequestException
 from moto.apigateway.models import Authorizer, Integration, IntegrationResponse, Method, MethodResponse, Model
@@ -206,7 +206,6 @@ class Plan:
         )
 
     def integrate(self, method, given, path, declared):
-        kind = str(given.get("type", "")).upper()
         parameters = {}
         for target, source in (given.get("requestParameters") or {}).items():
             if isinstance(source, str):
@@ -223,35 +222,40 @@ class Plan:
             # Reported: ustayready/fireprox issue 37 and many more.
             self.errors.append(f"Unable to put integration on '{method.http_method}' for resource at path '{path}': {wrong}")
             return
-        made = Integration(
-            kind,
-            given.get("uri"),
-            given.get("httpMethod"),
-            request_templates=given.get("requestTemplates"),
-            passthrough_behavior=str(given.get("passthroughBehavior") or "WHEN_NO_MATCH").upper(),
-            cache_key_parameters=given.get("cacheKeyParameters"),
-            tls_config=given.get("tlsConfig"),
-            cache_namespace=given.get("cacheNamespace"),
-            timeout_in_millis=given.get("timeoutInMillis", 29000),
-            request_parameters=parameters or None,
-            content_handling=given.get("contentHandling"),
-            credentials=given.get("credentials"),
-            connection_type=given.get("connectionType") or ("INTERNET" if kind.startswith("HTTP") else None),
-        )
-        made.connection_id, made.target = given.get("connectionId"), given.get("integration-target")
-        responses = {pattern: self.integration_response(pattern, one) for pattern, one in (given.get("responses") or {}).items()}
-        made.integration_responses = {one.status_code: one for one in responses.values()} or None
-        method.method_integration = made
+        method.method_integration = integration_of(given, parameters)
 
-    @staticmethod
-    def integration_response(pattern, one):
-        return IntegrationResponse(
-            str(one.get("statusCode")),
-            None if pattern == "default" else pattern,
-            dict(one.get("responseTemplates") or {}),
-            one.get("responseParameters"),
-            one.get("contentHandling"),
-        )
+
+def integration_of(given, parameters):
+    kind = str(given.get("type", "")).upper()
+    made = Integration(
+        kind,
+        given.get("uri"),
+        given.get("httpMethod"),
+        request_templates=given.get("requestTemplates"),
+        passthrough_behavior=str(given.get("passthroughBehavior") or "WHEN_NO_MATCH").upper(),
+        cache_key_parameters=given.get("cacheKeyParameters"),
+        tls_config=given.get("tlsConfig"),
+        cache_namespace=given.get("cacheNamespace"),
+        timeout_in_millis=given.get("timeoutInMillis") or TIMEOUT_MAX,
+        request_parameters=parameters or None,
+        content_handling=given.get("contentHandling"),
+        credentials=given.get("credentials"),
+        connection_type=given.get("connectionType") or ("INTERNET" if kind.startswith("HTTP") else None),
+    )
+    made.connection_id, made.target = given.get("connectionId"), given.get("integration-target", given.get("integrationTarget"))
+    responses = [integration_response_of(pattern, one) for pattern, one in (given.get("responses") or {}).items()]
+    made.integration_responses = {one.status_code: one for one in responses} or None
+    return made
+
+
+def integration_response_of(pattern, one):
+    return IntegrationResponse(
+        str(one.get("statusCode")),
+        None if pattern == "default" else pattern,
+        dict(one.get("responseTemplates") or {}),
+        one.get("responseParameters"),
+        one.get("contentHandling"),
+    )
 
 
 def text_of(errors, warnings):
@@ -269,7 +273,7 @@ def put(backend, api, document, mode, fail_on_warnings):
         raise BadRequestException("Enumeration value of OpenAPI import mode must be merge or overwrite")
     plan = Plan(document, api, backend.vpc_links)
     before = {} if mode == "overwrite" else {one.get_path(): one for one in api.resources.values()}
-    wrong = wrong_resources(set(document["paths"]) | set(before))
+    wrong = wrong_resources(set(document["paths"]) | set(before), set(before))
     plan.errors += [f"Unable to create resource at path '{path}': {why}" for path, why in wrong.items()]
     if plan.errors or (plan.warnings and fail_on_warnings):
         raise BadRequestException(text_of(plan.errors, plan.warnings))

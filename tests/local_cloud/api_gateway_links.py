@@ -1,12 +1,15 @@
 """VPC links: they take their time, and one that a deployed method uses can't be deleted. Sources: API reference, VpcLink,
 DeleteVpcLink; API Gateway developer guide, "Known issues"."""
 
+import json
 import time
 
 from api_gateway_checks import VARIABLE
 from api_gateway_document import METHODS
 from moto.apigateway import models
 from moto.apigateway.exceptions import BadRequestException
+from moto.apigateway.responses import APIGatewayResponse
+from moto_rest_apis import NotFound
 
 # How long a link of a name is PENDING, and DELETING when it is deleted; minutes, at AWS's.
 LINK_SECONDS = {}
@@ -36,7 +39,8 @@ def patch_links():
     deployed method uses can't be deleted ("Cannot delete vpc link ... referenced in [METHOD:RESOURCE:STAGE]")."""
     create = models.APIGatewayBackend.create_vpc_link
     list_all = models.APIGatewayBackend.get_vpc_links
-    get_one = models.APIGatewayBackend.get_vpc_link
+    describe = models.VpcLink.to_json
+    create_answer = APIGatewayResponse.create_vpc_link
 
     def settle(self):
         now = time.monotonic()
@@ -48,6 +52,12 @@ def patch_links():
                     link.status = "AVAILABLE"
 
     def create_vpc_link(self, name, description, target_arns, tags):
+        """The words are recorded."""
+        if not name:
+            raise BadRequestException("Name cannot be empty")
+        for arn in target_arns or []:
+            if not arn.startswith("arn:"):
+                raise BadRequestException(f"Invalid ARN. ARN is not well formed {arn}")
         link = create(self, name, description, target_arns, tags)
         if name in LINK_SECONDS:
             link.status, link.settles_at = "PENDING", time.monotonic() + LINK_SECONDS[name]
@@ -67,12 +77,33 @@ def patch_links():
 
     def get_vpc_link(self, vpc_link_id):
         settle(self)
-        return get_one(self, vpc_link_id)
+        if vpc_link_id not in self.vpc_links:
+            raise NotFound("Invalid Vpc Link identifier specified")
+        return self.vpc_links[vpc_link_id]
 
     def get_vpc_links(self):
         settle(self)
         return list_all(self)
 
+    def to_json(self):
+        """In a list no tags where there are none; alone, none as a map (both recorded)."""
+        status = {"statusMessage": "Your vpc link is ready for use"} if self.status == "AVAILABLE" else {}
+        return {key: value for key, value in {**describe(self), **status}.items() if value not in (None, {})}
+
+    def answer_get(self):
+        link = self.backend.get_vpc_link(self.path.split("/")[-1]).to_json()
+        return json.dumps({"tags": {}, **link})
+
+    def answer_create(self):
+        """PENDING, however soon it is not (recorded)."""
+        status, headers, body = create_answer(self)
+        link = {**json.loads(body), "status": "PENDING"}
+        link.pop("statusMessage", None)
+        return status, headers, json.dumps(link)
+
+    models.VpcLink.to_json = to_json
+    APIGatewayResponse.create_vpc_link = answer_create
+    APIGatewayResponse.get_vpc_link = answer_get
     models.APIGatewayBackend.create_vpc_link = create_vpc_link
     models.APIGatewayBackend.delete_vpc_link = delete_vpc_link
     models.APIGatewayBackend.get_vpc_link = get_vpc_link

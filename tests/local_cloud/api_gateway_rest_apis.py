@@ -10,8 +10,10 @@ import api_gateway_deployments as deployments
 import api_gateway_document as documents
 import api_gateway_import as imports
 import api_gateway_patch as patches
-from api_gateway_checks import refuse
+import api_gateway_responses as responses
+from api_gateway_checks import refuse, wrong_integration, wrong_resources
 from moto.apigateway import models
+from moto.apigateway.exceptions import ConflictException
 from moto.apigateway.models import Integration, IntegrationResponse, Method, MethodResponse, Resource, RestAPI
 from moto.apigateway.responses import APIGatewayResponse
 from moto_rest_apis import NotFound
@@ -233,13 +235,8 @@ def settle(api, document, mode, endpoint):
     if is_fresh:
         api.gateway_responses = {}
     for name, one in (document.get(f"{EXTENSION}gateway-responses") or {}).items():
-        status = one.get("statusCode")
-        api.put_gateway_response(
-            name,
-            status if status is None else str(status),
-            one.get("responseParameters") or {},
-            one.get("responseTemplates") or {},
-        )
+        said = (one.get("statusCode"), one.get("responseParameters"), one.get("responseTemplates"))
+        api.gateway_responses[name] = responses.made(name, *said)
 
 
 # ---- moto's objects --------------------------------------------------------------------------------------------------
@@ -290,7 +287,7 @@ def patch_rest_apis():
     def delete_resource(self, function_id, resource_id):
         """With all that is below it (API reference, DeleteResource)."""
         api = self.get_rest_api(function_id)
-        path = self.get_resource(function_id, resource_id).get_path()
+        path = get_resource(self, function_id, resource_id).get_path()
         for one in [one.id for one in api.resources.values() if one.get_path().startswith(f"{path}/")]:
             api.resources.pop(one)
         return api.resources.pop(resource_id)
@@ -298,11 +295,32 @@ def patch_rest_apis():
     def update_rest_api(self, function_id, patch_operations):
         return update(self.get_rest_api(function_id), patch_operations or [])
 
+    def get_rest_api(self, function_id):
+        if function_id not in self.apis:
+            raise NotFound(f"Invalid API identifier specified {self.account_id}:{function_id}")
+        return self.apis[function_id]
+
+    def get_resource(self, function_id, resource_id):
+        found = self.get_rest_api(function_id).resources.get(resource_id)
+        if found is None:
+            raise NotFound("Invalid Resource identifier specified")
+        return found
+
+    def create_resource(self, function_id, parent_resource_id, path_part):
+        api = self.get_rest_api(function_id)
+        parent = get_resource(self, function_id, parent_resource_id).get_path().rstrip("/")
+        paths = {one.get_path() for one in api.resources.values()}
+        wrong = wrong_resources(paths | {f"{parent}/{path_part}"}, paths)
+        if wrong:
+            refuse(next(iter(wrong.values())))
+        if f"{parent}/{path_part}" in paths:
+            raise ConflictException(f"Another resource with the same parent already has this name: {path_part}")
+        return api.add_child(path_part, parent_resource_id)
+
     RestAPI.__init__ = __init__
     RestAPI.to_dict = to_dict
-    models.APIGatewayBackend.put_rest_api = put_rest_api
-    models.APIGatewayBackend.update_rest_api = update_rest_api
-    models.APIGatewayBackend.delete_resource = delete_resource
+    for each in (put_rest_api, update_rest_api, get_rest_api, get_resource, create_resource, delete_resource):
+        setattr(models.APIGatewayBackend, each.__name__, each)
 
 
 def patch_methods():
@@ -322,23 +340,38 @@ def patch_methods():
         described["integrationTarget"] = getattr(self, "target", None)
         return without_nothing(described, "cacheKeyParameters")
 
+    def get_method(self, function_id, resource_id, method_type):
+        found = self.get_resource(function_id, resource_id).resource_methods.get(method_type)
+        if found is None:
+            raise NotFound("Invalid Method identifier specified")
+        return found
+
+    def get_integration(self, function_id, resource_id, method_type):
+        resource = self.apis[function_id].resources.get(resource_id) if function_id in self.apis else None
+        if resource is None:
+            raise NotFound("Invalid Resource identifier specified")
+        found = get_method(self, function_id, resource_id, method_type).method_integration
+        if found is None:
+            raise NotFound("Invalid Integration identifier specified")
+        return found
+
     def get_method_response(self, function_id, resource_id, method_type, response_code):
-        found = self.get_method(function_id, resource_id, method_type).get_response(response_code)
+        found = get_method(self, function_id, resource_id, method_type).get_response(response_code)
         if found is None:
             raise NotFound("Invalid Response status code specified")
         return found
 
     def get_integration_response(self, function_id, resource_id, method_type, status_code):
-        found = self.get_integration(function_id, resource_id, method_type)
-        response = ((found and found.integration_responses) or {}).get(status_code)
+        found = get_integration(self, function_id, resource_id, method_type)
+        response = (found.integration_responses or {}).get(status_code)
         if response is None:
             raise NotFound("Invalid Response status code specified")
         return response
 
     Method.to_json = method
     Integration.to_json = integration
-    models.APIGatewayBackend.get_method_response = get_method_response
-    models.APIGatewayBackend.get_integration_response = get_integration_response
+    for each in (get_method, get_integration, get_method_response, get_integration_response):
+        setattr(models.APIGatewayBackend, each.__name__, each)
 
 
 def resource_of(resource, has_methods):
@@ -369,9 +402,16 @@ def patch_answers():
         return 201, {"status": 201}, json.dumps({**answer_of(api), **told(warnings)})
 
     def answer_of(api):
-        """No tags where there are none, unlike in every other answer (recorded)."""
+        """No tags where there are none, as in lists, unlike in other answers (recorded)."""
         described = api.to_dict()
         return described if api.tags else {key: value for key, value in described.items() if key != "tags"}
+
+    def get_rest_apis(self):
+        return json.dumps({"item": [answer_of(api) for api in self.backend.list_apis()]})
+
+    def delete_rest_api(self):
+        self.backend.delete_rest_api(self.path.split("/")[2])
+        return 202, {"status": 202}, ""
 
     def put_rest_api(self):
         api = self.backend.get_rest_api(self.path.replace("/restapis/", "", 1).split("/")[0])
@@ -384,6 +424,18 @@ def patch_answers():
         api_id = self.path.replace("/restapis/", "", 1).split("/")[0]
         return 200, {}, json.dumps(self.backend.update_rest_api(api_id, self._get_param("patchOperations")).to_dict())
 
+    def put_integration(self):
+        _, _, api_id, _, resource_id, _, method_name, _ = self.path.rstrip("/").split("/")
+        method = self.backend.get_method(api_id, resource_id, method_name)
+        given = json.loads(self.body or "{}")
+        wrong = wrong_integration(given, self.backend.vpc_links, method.request_parameters or {})
+        if wrong:
+            refuse(wrong)
+        integration = imports.integration_of(given, given.get("requestParameters"))
+        integration.cache_namespace = integration.cache_namespace or resource_id
+        method.method_integration = integration
+        return 201, {"status": 201}, json.dumps(integration.to_json())
+
     def get_resources(self):
         api_id = self.path.replace("/restapis/", "", 1).split("/")[0]
         has_methods = "methods" in self.querystring.get("embed", [])
@@ -394,7 +446,7 @@ def patch_answers():
         has_methods = "methods" in self.querystring.get("embed", [])
         return json.dumps(resource_of(self.backend.get_resource(api_id, resource_id), has_methods))
 
-    for patched in (put_rest_api, update_rest_api, get_resources, get_resource):
+    for patched in (get_rest_apis, delete_rest_api, put_rest_api, update_rest_api, put_integration, get_resources, get_resource):
         setattr(APIGatewayResponse, patched.__name__, patched)
     APIGatewayResponse.import_rest_api = import_or_create
     APIGatewayResponse.create_rest_api = import_or_create

@@ -3,6 +3,7 @@ patches themselves are in api_gateway_*.py; each says what AWS does and where AW
 
 import api_gateway_deployments as deployments
 import api_gateway_links as links
+import api_gateway_responses as responses
 import api_gateway_rest_apis as rest_apis
 import api_gateway_stages as stages
 import moto_rest_apis
@@ -20,6 +21,7 @@ def patch():
         rest_apis.patch_methods,
         rest_apis.patch_answers,
         rest_apis.patch_base_path_mappings,
+        responses.patch_gateway_responses,
         stages.patch_stages,
         deployments.patch_deployments,
         deployments.patch_answers,
