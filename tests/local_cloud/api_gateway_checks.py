@@ -25,7 +25,7 @@ SOURCE = re.compile(
 TYPES = ("HTTP", "HTTP_PROXY", "AWS", "AWS_PROXY", "MOCK")
 TIMEOUT_MAX = 29000
 ENDPOINT = re.compile(r"^https?://[^/\s]+|^(https?://)?\$\{stageVariables\.[A-Za-z0-9_]+\}")
-ARN = re.compile(r"^arn:[\w-]+:apigateway:")
+ARN = re.compile(r"^arn:[\w-]+:")
 INVOCATION = re.compile(r"^arn:[\w-]+:apigateway:[^:]+:([\w-]+\.)?[\w-]+:(path|action)/")
 VARIABLE = re.compile(r"^\$\{stageVariables\.([A-Za-z0-9_]+)\}$")
 

@@ -89,7 +89,9 @@ def create(backend, api, given):
         given.get("description"),
     )
     sync(api)
-    deployment.snapshot = copy.deepcopy({**api.document, "servers": []})
+    deployment.snapshot = copy.deepcopy(api.document)
+    if api.policy:
+        deployment.snapshot["x-amazon-apigateway-policy"] = json.loads(api.policy)
     deployment.summary = summary_of(api)
     api.deployments[deployment.id] = deployment
     variables = given.get("variables") or {}
@@ -197,24 +199,38 @@ def patch_answers():
 
 
 def get_export(self):
-    """With the extensions that are asked for and no others (API reference, GetExport)."""
+    """With the extensions that are asked for and no others (API reference, GetExport; recorded)."""
     api_id, stage_name, kind = self.path.rstrip("/").split("/")[-5::2]
     if kind not in ("oas30", "swagger"):
         raise BadRequestException(f"No API exporter for type '{kind}'")
     api = self.backend.get_rest_api(api_id)
     stage = self.backend.get_stage(api.id, stage_name)
-    document = copy.deepcopy(api.deployments[stage.deployment_id].snapshot)
+    document = exported(api.deployments[stage.deployment_id].snapshot, self._get_param("extensions") or "")
     base = {"basePath": {"default": stage.name}}
     url = f"https://{api.id}.execute-api.{api.region_name}.amazonaws.com/{{basePath}}"
     document["servers"] = [{"url": url, "variables": base}]
-    asked = self._get_param("extensions") or ""
-    if "integrations" not in asked and "apigateway" not in asked:
-        for operation in [item[key] for item in document["paths"].values() for key in METHODS if key in item]:
+    name = f"{kind}_{document.get('info', {}).get('version')}.json"
+    headers = {"Content-Type": "application/octet-stream", "Content-Disposition": f'attachment; filename="{name}"'}
+    return 200, headers, json.dumps(document).encode()
+
+
+def exported(snapshot, asked):
+    """What is empty is left out, but a response's content."""
+    document = copy.deepcopy(snapshot)
+    has_all = "apigateway" in asked
+    for operation in [item[key] for item in document["paths"].values() for key in METHODS if key in item]:
+        if not has_all and "integrations" not in asked:
             operation.pop(INTEGRATION, None)
-    if "authorizers" not in asked and "apigateway" not in asked:
-        for scheme in document.get("components", {}).get("securitySchemes", {}).values():
+        for response in (operation.get("responses") or {}).values():
+            response.setdefault("content", {})
+    sections = document.get("components") or {}
+    if not has_all and "authorizers" not in asked:
+        for scheme in sections.get("securitySchemes", {}).values():
             scheme.pop("x-amazon-apigateway-authorizer", None)
-    return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
+    document["components"] = {name: section for name, section in sections.items() if section}
+    if not asked:
+        document = {key: value for key, value in document.items() if not key.startswith("x-amazon-apigateway-")}
+    return document
 
 
 def show_stage(backend, wish):

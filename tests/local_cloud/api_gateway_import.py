@@ -229,7 +229,7 @@ def integration_of(given, parameters):
     kind = str(given.get("type", "")).upper()
     made = Integration(
         kind,
-        given.get("uri"),
+        None if kind == "MOCK" else given.get("uri"),
         given.get("httpMethod"),
         request_templates=given.get("requestTemplates"),
         passthrough_behavior=str(given.get("passthroughBehavior") or "WHEN_NO_MATCH").upper(),

@@ -78,26 +78,42 @@ def create(backend, given):
     if given.get("description") == "":
         refuse("Description cannot be an empty string")
     check_endpoint(endpoint)
-    check_policy(given.get("policy"))
     api = backend.create_rest_api(
         given.get("name"),
         given.get("description"),
         api_key_source=given.get("apiKeySource"),
         endpoint_configuration=endpoint,
         tags=given.get("tags"),
-        policy=given.get("policy"),
         minimum_compression_size=compression_of(given.get("minimumCompressionSize")),
         disable_execute_api_endpoint=given.get("disableExecuteApiEndpoint"),
     )
+    set_policy(api, given.get("policy"))
     api.version = given.get("version")
     api.binaryMediaTypes = given.get("binaryMediaTypes") or []
     api.security_policy, api.access_mode = given.get("securityPolicy"), given.get("endpointAccessMode")
     return api
 
 
-def check_policy(policy):
-    """ "Quotas for configuring and running a REST API"."""
-    if policy and len(policy) > POLICY_MAX:
+def set_policy(api, policy):
+    """"API Gateway converts the abbreviated syntax to the full ARN when you save the policy" ("API Gateway resource policy
+    examples"; recorded, as is that a list of one becomes that one)."""
+    if not policy:
+        api.policy = None
+        return
+    try:
+        document = json.loads(policy)
+    except ValueError:
+        refuse("Invalid policy document. Please check the policy syntax and ensure that Principals are valid.")
+    arn = f"arn:aws:execute-api:{api.region_name}:{api.account_id}:{api.id}/"
+    statements = document.get("Statement") or []
+    for statement in statements if isinstance(statements, list) else [statements]:
+        for name in {"Resource", "NotResource"} & set(statement):
+            given = statement[name] if isinstance(statement[name], list) else [statement[name]]
+            full = [re.sub(r"^execute-api:/", arn, one) for one in given]
+            statement[name] = full if len(full) > 1 else full[0]
+    api.policy = json.dumps(document)
+    # "Quotas for configuring and running a REST API".
+    if len(api.policy) > POLICY_MAX:
         refuse(f"Resource policy exceeds the maximum size of {POLICY_MAX} characters")
 
 
@@ -124,7 +140,6 @@ MEMBERS = {
     "/apiKeySource": ("api_key_source", str),
     "/minimumCompressionSize": ("minimum_compression_size", compression_of),
     "/disableExecuteApiEndpoint": ("disableExecuteApiEndpoint", patches.boolean),
-    "/policy": ("policy", lambda value: value or None),
     "/securityPolicy": ("security_policy", str),
     "/endpointAccessMode": ("access_mode", str),
 }
@@ -139,7 +154,8 @@ def change(api, operation):
         patches.only(operation, "replace")
         name, read = MEMBERS[path]
         setattr(api, name, read(value))
-        check_policy(api.policy)
+    elif path == "/policy":
+        set_policy(api, value)
     elif parts and parts[0] == "binaryMediaTypes" and len(parts) == 2:
         change_media(api.binaryMediaTypes, operation["op"], parts[1], value)
     elif parts and parts[0] == "endpointConfiguration" and len(parts) > 1:
@@ -213,8 +229,7 @@ def settle(api, document, mode, endpoint):
     api.description = info.get("description", None if is_fresh else api.description)
     policy = document.get(f"{EXTENSION}policy")
     if policy or is_fresh:
-        api.policy = json.dumps(policy) if policy else None
-    check_policy(api.policy)
+        set_policy(api, json.dumps(policy) if policy else None)
     media = document.get(f"{EXTENSION}binary-media-types") or []
     kept = [] if is_fresh else api.binaryMediaTypes
     api.binaryMediaTypes = kept + [one for one in media if one not in kept]

@@ -44,9 +44,25 @@ def check_key(backend, key_id, plan_id, stages):
             )
 
 
+# Longer ones are refused, in these words (recorded).
+KEY_LIMITS = {
+    "name": (1024, "Invalid API Key name, can be at most 1024 characters."),
+    "description": (125000, "Invalid API Key description specified."),
+    "value": (128, "API Key value exceeds maximum size of 128 characters"),
+}
+KEY_PATHS = ("/description", "/enabled", "/name", "/customerId")
+
+
+def check_key_members(members):
+    for name, (most, text) in KEY_LIMITS.items():
+        if len(members.get(name) or "") > most:
+            raise BadRequestException(text)
+
+
 def patch_api_keys():
     """A key that is deleted leaves its usage plans; one that is changed says when (API reference, ApiKey), and does not
     tell its value (recorded)."""
+    create = models.APIGatewayBackend.create_api_key
     delete = models.APIGatewayBackend.delete_api_key
     update = models.APIGatewayBackend.update_api_key
 
@@ -55,7 +71,18 @@ def patch_api_keys():
         for keys in self.usage_plan_keys.values():
             keys.pop(api_key_id, None)
 
+    def create_api_key(self, payload):
+        check_key_members(payload)
+        return create(self, {key: value for key, value in payload.items() if value != ""})
+
     def update_api_key(self, api_key_id, patch_operations):
+        for one in patch_operations:
+            if one.get("path") not in KEY_PATHS:
+                raise BadRequestException(
+                    f"Invalid patch path  '{one.get('path')}' specified for op '{one['op']}'. Must be one of: "
+                    f"[{', '.join(KEY_PATHS)}]"
+                )
+            check_key_members({one["path"][1:]: one.get("value")})
         key = update(self, api_key_id, patch_operations)
         key.last_updated_date = int(time.time())
         return key
@@ -64,6 +91,7 @@ def patch_api_keys():
         key = self.backend.update_api_key(self.path.split("/")[2], self._get_param("patchOperations")).to_json()
         return json.dumps({name: value for name, value in key.items() if name != "value"} | {"tags": key["tags"] or {}})
 
+    models.APIGatewayBackend.create_api_key = create_api_key
     models.APIGatewayBackend.delete_api_key = delete_api_key
     models.APIGatewayBackend.update_api_key = update_api_key
     APIGatewayResponse.update_api_key = answer_update
