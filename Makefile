@@ -55,7 +55,7 @@ lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents, wh
 	@.venv/bin/python tests/template.py
 	@TIMEFORMAT='policies: %1R s'; time .venv/bin/python tests/iam.py
 	@.venv/bin/python -m unittest --quiet tests/test_iam.py tests/test_calls.py
-	@cd tests/local_cloud && $(CURDIR)/.venv/bin/python -m unittest --quiet test_service_models test_entrances
+	@cd tests/local_cloud && $(CURDIR)/.venv/bin/python -m unittest discover --quiet
 
 # Its own environment: it brings a hundred packages along, and no test needs them.
 CHECKOV := 3.3.30

@@ -11,6 +11,7 @@ import copy
 import json
 import re
 
+import api_gateway_warnings as warnings
 from api_gateway_checks import TIMEOUT_MAX, resources_of, wrong_integration, wrong_resources
 from api_gateway_document import ANY, METHODS
 from moto.apigateway.exceptions import BadRequestException
@@ -39,20 +40,21 @@ class Plan:
     """What an import makes, complete before anything changes: {path: {method: Method}}, models, validators and
     authorizers by name, errors and warnings in AWS's words."""
 
-    def __init__(self, document, api, links):
-        self.document, self.api, self.links = document, api, links
+    def __init__(self, document, api, links, is_openapi=True):
+        self.document, self.api, self.links, self.is_openapi = document, api, links, is_openapi
         self.errors, self.warnings = [], []
+        # Schemes whose methods are not made.
+        self.unusable = set()
         components = document.get("components") or {}
         self.schemas = components.get("schemas") or {}
         self.schemes = components.get("securitySchemes") or {}
         self.parameters = components.get("parameters") or {}
         self.models = {name: self.model(name, schema) for name, schema in self.schemas.items()}
+        self.warnings += [one for name, schema in self.schemas.items() for one in warnings.of_model(name, schema)]
         self.validators = self.read_validators()
         self.authorizers = self.read_authorizers()
         self.methods = {path: self.read_item(path, item or {}) for path, item in document["paths"].items()}
-        if len(document.get("servers") or []) > 1:
-            # Reported: usdot-jpo-ode, a console's answer to an import.
-            self.warnings.append("More than one server provided. Ignoring all but the first for defining endpoint configuration")
+        self.warnings += warnings.of_servers(document.get("servers"))
 
     # ---- what an API has beside its methods ----
 
@@ -103,6 +105,10 @@ class Plan:
         found = {}
         for name, scheme in self.schemes.items():
             given = scheme.get(f"{EXTENSION}authorizer")
+            authtype = str(scheme.get(f"{EXTENSION}authtype", "awsSigv4"))
+            if not given and authtype.lower() != "awssigv4":
+                self.warnings.append(warnings.of_missing_authorizer(name))
+                self.unusable.add(name)
             if not given:
                 continue
             header = f"method.request.header.{scheme.get('name', 'Authorization')}"
@@ -126,9 +132,13 @@ class Plan:
         # What is variable in the path is a parameter of every method, declared or not (recorded).
         inherited = [{"in": "path", "name": name} for name in VARIABLE_PART.findall(path)] + (item.get("parameters") or [])
         methods = {}
+        if self.is_openapi:
+            self.warnings += warnings.of_path_parameters(path, item)
         for key, operation in item.items():
-            if key in METHODS:
+            if key in METHODS and not self.unusable & set(self.used_schemes(operation)):
                 methods[method_name(key)] = self.read_operation(path, key, operation, inherited)
+            elif key in METHODS:
+                continue
             elif key not in ITEM_WORDS and not key.startswith("x-"):
                 self.errors.append(f"Unknown method {key} of {path}")
         return methods
@@ -140,7 +150,7 @@ class Plan:
             method_name(key),
             "NONE",
             request_parameters=declared or None,
-            request_models=self.request_models(operation) or None,
+            request_models=self.models_of((operation.get("requestBody") or {}).get("content") or {}, None, where),
             operation_name=operation.get("operationId"),
             request_validator_id=self.validator_of(operation, where),
         )
@@ -162,13 +172,10 @@ class Plan:
                 found[name] = one["in"] == "path" or bool(one.get("required"))
         return found
 
-    def request_models(self, operation):
-        content = (operation.get("requestBody") or {}).get("content") or {}
-        return self.models_of(content)
-
-    def models_of(self, content):
+    def models_of(self, content, code, where):
+        self.warnings += warnings.of_content(content, code, where, self.models)
         named = {kind: last((one.get("schema") or {}).get("$ref", "")) for kind, one in content.items()}
-        return {kind: name for kind, name in named.items() if name}
+        return {kind: name for kind, name in named.items() if name in self.models} or None
 
     def validator_of(self, operation, where):
         """"x-amazon-apigateway-request-validator property": an operation's own, or the document's."""
@@ -180,14 +187,19 @@ class Plan:
             return None
         return self.validators[name].id
 
+    def used_schemes(self, operation):
+        entries = operation.get("security", self.document.get("security")) or []
+        return {name: scopes for entry in entries for name, scopes in entry.items()}
+
     def authorize(self, method, operation, where):
         """By the operation's `security`, or the document's (recorded for OpenAPI 3.0). An object's keys and the list's
         entries count alike: AWS's own exports write IAM and an API key as two entries."""
-        entries = operation.get("security", self.document.get("security")) or []
-        for name, scopes in [pair for entry in entries for pair in entry.items()]:
+        for name, scopes in self.used_schemes(operation).items():
             scheme = self.schemes.get(name, {})
             authorizer = self.authorizers.get(name)
-            if authorizer:
+            if name not in self.schemes:
+                self.warnings.append(warnings.of_unknown_scheme(name, where))
+            elif authorizer:
                 is_pool = authorizer.type == "COGNITO_USER_POOLS"
                 method.authorization_type = "COGNITO_USER_POOLS" if is_pool else "CUSTOM"
                 method.authorizer_id = authorizer.id
@@ -198,10 +210,13 @@ class Plan:
                 method.api_key_required = True
 
     def add_response(self, method, code, response, where):
+        if code == "default":
+            self.warnings.append(warnings.of_default_response(where))
+            return
         headers = response.get("headers") or {}
         method.method_responses[code] = MethodResponse(
             code,
-            self.models_of(response.get("content") or {}) or None,
+            self.models_of(response.get("content") or {}, code, where),
             {f"method.response.header.{name}": False for name in headers} or None,
         )
 
@@ -258,20 +273,20 @@ def integration_response_of(pattern, one):
     )
 
 
-def text_of(errors, warnings):
+def text_of(errors, warned):
     """As reported: aws/aws-cdk issue 20891, ustayready/fireprox issue 37."""
     if not errors:
-        return "Warnings found during import:\n\t" + "\n\t".join(warnings)
-    more = "\nAdditionally, these warnings were found:\n\t" + "\n\t".join(warnings) if warnings else ""
+        return "Warnings found during import:\n\t" + "\n\t".join(warned)
+    more = "\nAdditionally, these warnings were found:\n\t" + "\n\t".join(warned) if warned else ""
     return "Errors found during import:\n\t" + "\n\t".join(errors) + more
 
 
-def put(backend, api, document, mode, fail_on_warnings):
+def put(backend, api, document, mode, fail_on_warnings, is_openapi):
     """The warnings. A refusal changes nothing ("Errors and warnings during import": with `failonwarnings` the API is not
     updated)."""
     if mode not in ("merge", "overwrite"):
         raise BadRequestException("Enumeration value of OpenAPI import mode must be merge or overwrite")
-    plan = Plan(document, api, backend.vpc_links)
+    plan = Plan(document, api, backend.vpc_links, is_openapi)
     before = {} if mode == "overwrite" else {one.get_path(): one for one in api.resources.values()}
     wrong = wrong_resources(set(document["paths"]) | set(before), set(before))
     plan.errors += [f"Unable to create resource at path '{path}': {why}" for path, why in wrong.items()]

@@ -205,7 +205,7 @@ def put(backend, api, document, mode="merge", fail_on_warnings=False, parameters
     shaped = documents.normal(document, parameters.get("basepath", "ignore"))
     is_openapi = "openapi" in document
     deployments.sync(api)
-    warnings = imports.put(backend, api, shaped, mode, fail_on_warnings)
+    warnings = imports.put(backend, api, shaped, mode, fail_on_warnings, is_openapi)
     settle(api, shaped, mode, endpoint_named(document, is_openapi))
     api.document = imports.merged(api.document, shaped) if mode == "merge" else shaped
     return warnings

@@ -84,8 +84,8 @@ async fn what_foregate_does_not_own_of_the_api_is_carried_and_what_it_owned_goes
     door.routes(None, apply("one", door.route("/one", json!("GET")))).await??;
     let responses = async || -> Result<Vec<String>> {
         let all = gateway.get_gateway_responses().rest_api_id(&door.api).send().await?;
-        let mut types: Vec<String> =
-            all.items().iter().filter_map(|one| one.response_type().map(|one| one.as_str().to_owned())).collect();
+        let set = all.items().iter().filter(|one| !one.default_response());
+        let mut types: Vec<String> = set.filter_map(|one| Some(one.response_type()?.as_str().to_owned())).collect();
         types.sort();
         Ok(types)
     };
