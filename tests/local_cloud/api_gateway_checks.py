@@ -110,16 +110,16 @@ def wrong_link(given, links):
 def wrong_mapping(parameters, declared):
     """Sources are declared parameters of the method, `context`, stage variables or 'static values' ("Amazon API Gateway
     API request and response data mapping reference"). The words: hashicorp/terraform-provider-aws issues 5221, 11810."""
+    said = "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression"
     for target, source in parameters.items():
         if not TARGET.match(target) or not SOURCE.match(source):
-            wrong = source if TARGET.match(target) else target
-            return f"Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression specified: {wrong}]"
+            return f"{said} specified: {source if TARGET.match(target) else target}]"
         is_body = source.startswith("method.request.body")
         is_known = source.startswith(("'", "stageVariables.")) or is_body or source in declared
         if source.startswith("context."):
             is_known = bool(CONTEXT.match(source))
         if not is_known:
-            return f"Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression parameter specified: {source}]"
+            return f"{said} parameter specified: {source}]"
     return None
 
 

@@ -1,4 +1,4 @@
-"""REST APIs and their resources: what CreateRestApi, UpdateRestApi, ImportRestApi and PutRestApi set, and what is answered.
+"""REST APIs: what CreateRestApi, UpdateRestApi, ImportRestApi and PutRestApi set, and what is answered.
 Sources: API reference, RestApi, "Patch Operations"; API Gateway developer guide, "API Gateway extensions to OpenAPI";
 recorded answers."""
 
@@ -11,10 +11,9 @@ import api_gateway_document as documents
 import api_gateway_import as imports
 import api_gateway_patch as patches
 import api_gateway_responses as responses
-from api_gateway_checks import refuse, wrong_integration, wrong_resources
+from api_gateway_checks import refuse
 from moto.apigateway import models
-from moto.apigateway.exceptions import ConflictException
-from moto.apigateway.models import Integration, IntegrationResponse, Method, MethodResponse, Resource, RestAPI
+from moto.apigateway.models import RestAPI
 from moto.apigateway.responses import APIGatewayResponse
 from moto_rest_apis import NotFound
 
@@ -279,10 +278,6 @@ def to_dict(api):
     return {key: value for key, value in described.items() if value is not None}
 
 
-def without_nothing(described, *kept):
-    return {key: value for key, value in described.items() if key in kept or value not in (None, {}, [])}
-
-
 def patch_rest_apis():
     """REST APIs as AWS answers, makes and changes them; an import is done as a whole or not at all."""
     make = RestAPI.__init__
@@ -299,14 +294,6 @@ def patch_rest_apis():
         put(self, api, api_doc, mode, fail_on_warnings)
         return api
 
-    def delete_resource(self, function_id, resource_id):
-        """With all that is below it (API reference, DeleteResource)."""
-        api = self.get_rest_api(function_id)
-        path = get_resource(self, function_id, resource_id).get_path()
-        for one in [one.id for one in api.resources.values() if one.get_path().startswith(f"{path}/")]:
-            api.resources.pop(one)
-        return api.resources.pop(resource_id)
-
     def update_rest_api(self, function_id, patch_operations):
         return update(self.get_rest_api(function_id), patch_operations or [])
 
@@ -315,86 +302,10 @@ def patch_rest_apis():
             raise NotFound(f"Invalid API identifier specified {self.account_id}:{function_id}")
         return self.apis[function_id]
 
-    def get_resource(self, function_id, resource_id):
-        found = self.get_rest_api(function_id).resources.get(resource_id)
-        if found is None:
-            raise NotFound("Invalid Resource identifier specified")
-        return found
-
-    def create_resource(self, function_id, parent_resource_id, path_part):
-        api = self.get_rest_api(function_id)
-        parent = get_resource(self, function_id, parent_resource_id).get_path().rstrip("/")
-        paths = {one.get_path() for one in api.resources.values()}
-        wrong = wrong_resources(paths | {f"{parent}/{path_part}"}, paths)
-        if wrong:
-            refuse(next(iter(wrong.values())))
-        if f"{parent}/{path_part}" in paths:
-            raise ConflictException(f"Another resource with the same parent already has this name: {path_part}")
-        return api.add_child(path_part, parent_resource_id)
-
     RestAPI.__init__ = __init__
     RestAPI.to_dict = to_dict
-    for each in (put_rest_api, update_rest_api, get_rest_api, get_resource, create_resource, delete_resource):
+    for each in (put_rest_api, update_rest_api, get_rest_api):
         setattr(models.APIGatewayBackend, each.__name__, each)
-
-
-def patch_methods():
-    """Methods and integrations as AWS describes them (recorded; API reference, Integration, `connectionId`,
-    `integrationTarget`)."""
-    describe_method, describe_integration = Method.to_json, Integration.to_json
-    for kind in (IntegrationResponse, MethodResponse):
-        kind.to_json = lambda self, describe=kind.to_json: without_nothing(describe(self))
-
-    def method(self):
-        described = {**describe_method(self), "apiKeyRequired": bool(self.api_key_required)}
-        return without_nothing(described)
-
-    def integration(self):
-        described = describe_integration(self)
-        described["connectionId"] = getattr(self, "connection_id", None)
-        described["integrationTarget"] = getattr(self, "target", None)
-        return without_nothing(described, "cacheKeyParameters")
-
-    def get_method(self, function_id, resource_id, method_type):
-        found = self.get_resource(function_id, resource_id).resource_methods.get(method_type)
-        if found is None:
-            raise NotFound("Invalid Method identifier specified")
-        return found
-
-    def get_integration(self, function_id, resource_id, method_type):
-        resource = self.apis[function_id].resources.get(resource_id) if function_id in self.apis else None
-        if resource is None:
-            raise NotFound("Invalid Resource identifier specified")
-        found = get_method(self, function_id, resource_id, method_type).method_integration
-        if found is None:
-            raise NotFound("Invalid Integration identifier specified")
-        return found
-
-    def get_method_response(self, function_id, resource_id, method_type, response_code):
-        found = get_method(self, function_id, resource_id, method_type).get_response(response_code)
-        if found is None:
-            raise NotFound("Invalid Response status code specified")
-        return found
-
-    def get_integration_response(self, function_id, resource_id, method_type, status_code):
-        found = get_integration(self, function_id, resource_id, method_type)
-        response = (found.integration_responses or {}).get(status_code)
-        if response is None:
-            raise NotFound("Invalid Response status code specified")
-        return response
-
-    Method.to_json = method
-    Integration.to_json = integration
-    for each in (get_method, get_integration, get_method_response, get_integration_response):
-        setattr(models.APIGatewayBackend, each.__name__, each)
-
-
-def resource_of(resource, has_methods):
-    """Its methods' names alone, unless they are to be embedded (recorded)."""
-    described = Resource.to_dict(resource)
-    if described.get("resourceMethods") and not has_methods:
-        described["resourceMethods"] = {name: {} for name in described["resourceMethods"]}
-    return described
 
 
 def patch_answers():
@@ -439,29 +350,7 @@ def patch_answers():
         api_id = self.path.replace("/restapis/", "", 1).split("/")[0]
         return 200, {}, json.dumps(self.backend.update_rest_api(api_id, self._get_param("patchOperations")).to_dict())
 
-    def put_integration(self):
-        _, _, api_id, _, resource_id, _, method_name, _ = self.path.rstrip("/").split("/")
-        method = self.backend.get_method(api_id, resource_id, method_name)
-        given = json.loads(self.body or "{}")
-        wrong = wrong_integration(given, self.backend.vpc_links, method.request_parameters or {})
-        if wrong:
-            refuse(wrong)
-        integration = imports.integration_of(given, given.get("requestParameters"))
-        integration.cache_namespace = integration.cache_namespace or resource_id
-        method.method_integration = integration
-        return 201, {"status": 201}, json.dumps(integration.to_json())
-
-    def get_resources(self):
-        api_id = self.path.replace("/restapis/", "", 1).split("/")[0]
-        has_methods = "methods" in self.querystring.get("embed", [])
-        return json.dumps({"item": [resource_of(one, has_methods) for one in self.backend.get_resources(api_id)]})
-
-    def get_resource(self):
-        api_id, resource_id = self.path.split("/")[2], self.path.split("/")[-1]
-        has_methods = "methods" in self.querystring.get("embed", [])
-        return json.dumps(resource_of(self.backend.get_resource(api_id, resource_id), has_methods))
-
-    for patched in (get_rest_apis, delete_rest_api, put_rest_api, update_rest_api, put_integration, get_resources, get_resource):
+    for patched in (get_rest_apis, delete_rest_api, put_rest_api, update_rest_api):
         setattr(APIGatewayResponse, patched.__name__, patched)
     APIGatewayResponse.import_rest_api = import_or_create
     APIGatewayResponse.create_rest_api = import_or_create

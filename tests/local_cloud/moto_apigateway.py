@@ -3,6 +3,7 @@ patches themselves are in api_gateway_*.py; each says what AWS does and where AW
 
 import api_gateway_deployments as deployments
 import api_gateway_links as links
+import api_gateway_resources as resources
 import api_gateway_responses as responses
 import api_gateway_rest_apis as rest_apis
 import api_gateway_stages as stages
@@ -18,7 +19,7 @@ THROTTLE = Throttle()
 def patch():
     for each in (
         rest_apis.patch_rest_apis,
-        rest_apis.patch_methods,
+        resources.patch_resources,
         rest_apis.patch_answers,
         rest_apis.patch_base_path_mappings,
         responses.patch_gateway_responses,

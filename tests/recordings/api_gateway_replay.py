@@ -15,7 +15,8 @@ from tests.recordings.recording import folder, recorded
 
 RECORDED_ACCOUNT = "111111111111"
 KNOWN = {"<region>": REGION, "<partition>": "aws"}
-INVOCATION = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/arn:aws:lambda:{REGION}:{ACCOUNT}:function:any/invocations"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:any"
+INVOCATION = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{FUNCTION}/invocations"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
 
 # Where what comes here is not what AWS answered, and why that is so: a test's name, a step, a place in the answer, each a

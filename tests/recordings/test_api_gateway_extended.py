@@ -58,7 +58,8 @@ def keys_of_a_plan_are_listed_by_name(steps):
     no_keys(steps)
     first, second = "test-key-1234", "test-key-5678"
     listed(steps, "get-api-keys", "get_api_keys")
-    keys = [steps.call(step, "create_api_key", name=name)["id"] for step, name in (("create-api-key", first), ("create-api-key-2", second))]
+    names = {"create-api-key": first, "create-api-key-2": second}
+    keys = [steps.call(step, "create_api_key", name=name)["id"] for step, name in names.items()]
     listed(steps, "get-api-keys-after-create-1", "get_api_keys")
     plan = steps.call("create-usage-plan", "create_usage_plan", name="any")["id"]
     listed(steps, "get-up-keys-before-create", "get_usage_plan_keys", usagePlanId=plan)
