@@ -46,6 +46,10 @@ class Backend:
             raise NotFound("Invalid Method identifier specified")
         return found
 
+    def delete_method(self, function_id, resource_id, method_type):
+        self.get_method(function_id, resource_id, method_type)
+        self.get_resource(function_id, resource_id).delete_method(method_type)
+
     def get_integration(self, function_id, resource_id, method_type):
         resource = self.apis[function_id].resources.get(resource_id) if function_id in self.apis else None
         if resource is None:

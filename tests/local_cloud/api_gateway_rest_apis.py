@@ -90,7 +90,15 @@ def create(backend, given):
     api.version = given.get("version")
     api.binaryMediaTypes = given.get("binaryMediaTypes") or []
     api.security_policy, api.access_mode = given.get("securityPolicy"), given.get("endpointAccessMode")
+    check_security(api)
     return api
+
+
+def check_security(api):
+    """"If you create a security policy that starts with SecurityPolicy_, you must also set the endpoint access mode"
+    ("x-amazon-apigateway-security-policy"), which there is for those alone (API reference, RestApi). The words are ours."""
+    if bool(api.access_mode) != str(api.security_policy).startswith("SecurityPolicy_"):
+        refuse(f"Endpoint access mode {api.access_mode} does not fit security policy {api.security_policy}")
 
 
 def set_policy(api, policy):
@@ -127,6 +135,7 @@ def update(api, operations):
     draft.endpoint_configuration = copy.deepcopy(api.endpoint_configuration)
     for operation in operations:
         change(draft, operation)
+    check_security(draft)
     api.__dict__.update(draft.__dict__)
     return api
 
@@ -195,6 +204,23 @@ def change_endpoint(endpoint, operation, parts):
     check_endpoint(endpoint)
 
 
+# What an import settles beside methods and what these name.
+SETTINGS = (
+    "name",
+    "version",
+    "description",
+    "policy",
+    "binaryMediaTypes",
+    "minimum_compression_size",
+    "api_key_source",
+    "security_policy",
+    "access_mode",
+    "disableExecuteApiEndpoint",
+    "endpoint_configuration",
+    "gateway_responses",
+)
+
+
 # ---- imports ---------------------------------------------------------------------------------------------------------
 
 
@@ -204,8 +230,12 @@ def put(backend, api, document, mode="merge", fail_on_warnings=False, parameters
     shaped = documents.normal(document, parameters.get("basepath", "ignore"))
     is_openapi = "openapi" in document
     deployments.sync(api)
+    # Settled on a copy first: what is refused of the settings refuses the methods too.
+    draft = copy.copy(api)
+    settle(draft, shaped, mode, endpoint_named(document, is_openapi))
     warnings = imports.put(backend, api, shaped, mode, fail_on_warnings, is_openapi)
-    settle(api, shaped, mode, endpoint_named(document, is_openapi))
+    for name in SETTINGS:
+        setattr(api, name, getattr(draft, name))
     api.document = imports.merged(api.document, shaped) if mode == "merge" else shaped
     return warnings
 
@@ -245,9 +275,9 @@ def settle(api, document, mode, endpoint):
     kept = {"types": api.endpoint_configuration["types"]} if is_fresh else api.endpoint_configuration
     named = {key: endpoint[key] for key in ("vpcEndpointIds", "ipAddressType") if endpoint.get(key)}
     api.endpoint_configuration = {**kept, **named}
-    api.endpoint_configuration["ipAddressType"] = address_type_of(api.endpoint_configuration)
-    if is_fresh:
-        api.gateway_responses = {}
+    check_endpoint(api.endpoint_configuration)
+    check_security(api)
+    api.gateway_responses = {} if is_fresh else dict(api.gateway_responses)
     for name, one in (document.get(f"{EXTENSION}gateway-responses") or {}).items():
         said = (one.get("statusCode"), one.get("responseParameters"), one.get("responseTemplates"))
         api.gateway_responses[name] = responses.made(name, *said)

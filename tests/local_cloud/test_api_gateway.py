@@ -150,6 +150,18 @@ class Imports(ApiGatewayTest):
         resource = json.loads(self.api.policy)["Statement"][0]["Resource"]
         self.assertEqual(f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self.api.id}/*", resource)
 
+    def test_what_is_refused_of_the_settings_changes_no_method(self):
+        self.put({"/before": {"get": operation()}})
+        statement = {"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}
+        too_long = {"x-amazon-apigateway-policy": {"Statement": [statement] * 100}}
+        text = self.refusal(self.put, {"/after": {"get": operation()}}, **too_long)
+        self.assertIn("8192", text)
+        half = {"x-amazon-apigateway-security-policy": "SecurityPolicy_TLS13_1_3_2025_09"}
+        self.assertIn("access mode", self.refusal(self.put, {"/after": {"get": operation()}}, **half))
+        self.assertEqual(["GET /before"], list(self.methods()))
+        self.put({"/after": {"get": operation()}}, **half, **{"x-amazon-apigateway-endpoint-access-mode": "STRICT"})
+        self.assertEqual("STRICT", self.api.to_dict()["endpointAccessMode"])
+
     def test_the_work_of_an_import_grows_with_its_routes_and_no_faster(self):
         paths = {f"/r{n}/{{proxy+}}": {"x-amazon-apigateway-any-method": operation()} for n in range(140)}
         few, many = dict(list(paths.items())[:14]), paths
