@@ -68,10 +68,12 @@ def main():
     import ministack_asynchronous
     import ministack_lambda
     import ministack_record
+    import ministack_streams
 
     ministack_lambda.patch_batches()
     ministack_lambda.patch_recursive_loops()
     ministack_lambda.patch_aliases_and_permissions()
+    ministack_streams.patch_streams()
     ministack_asynchronous.patch_asynchronous_invocations()
     from ministack.app import main as serve
 

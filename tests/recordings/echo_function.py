@@ -1,9 +1,10 @@
 """The function of these tests, for a custom runtime: tells the queue SEEN what it was invoked with, and does what the event
-says. An event is `{"fail": true}` and the like, a custom resource's request that has them among its properties, or a batch of
-SQS messages whose bodies are such objects:
+says. An event is `{"fail": true}` and the like, a custom resource's request that has them among its properties, a batch of SQS
+messages whose bodies are such objects, or of a stream's records with such an object as the attribute `command`:
 
     fail     the invocation ends as an error
-    answer   what the function answers with; `MESSAGE` in it stands for the first message's id
+    answer   what the function answers with; `MESSAGE` in it stands for the first message's id, `RECORD` for the number of
+             the last record
     again    sends its message to the queue of that URL once more
 """
 
@@ -14,11 +15,11 @@ import urllib.request
 import boto3
 
 RUNTIME = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation"
+SQS = boto3.client("sqs")
 
 
 def commands(event):
-    own = [json.dumps(event.get("ResourceProperties", event))]
-    for body in [record["body"] for record in event["Records"]] if "Records" in event else own:
+    for body in map(body_of, event["Records"]) if "Records" in event else [json.dumps(event.get("ResourceProperties", event))]:
         try:
             command = json.loads(body)
         except ValueError:
@@ -27,21 +28,28 @@ def commands(event):
             yield command
 
 
+def body_of(record):
+    image = record.get("dynamodb", {}).get("NewImage", {})
+    return record["body"] if "body" in record else image.get("command", {}).get("S", "")
+
+
+def identified(answer, records):
+    first, last = records[0].get("messageId", ""), records[-1].get("dynamodb", {}).get("SequenceNumber", "")
+    return json.loads(json.dumps(answer).replace("MESSAGE", first).replace("RECORD", last))
+
+
 def handle(event, headers):
-    sqs = boto3.client("sqs")
     seen = {"event": event, "arn": headers["Lambda-Runtime-Invoked-Function-Arn"]}
-    sqs.send_message(QueueUrl=os.environ["SEEN"], MessageBody=json.dumps(seen))
+    SQS.send_message(QueueUrl=os.environ["SEEN"], MessageBody=json.dumps(seen))
     answer = None
     for command in commands(event):
         if "again" in command:
-            sqs.send_message(QueueUrl=command["again"], MessageBody=json.dumps(command))
+            SQS.send_message(QueueUrl=command["again"], MessageBody=json.dumps(command))
         if command.get("fail"):
             raise RuntimeError("asked to fail")
         if "answer" in command:
             answer = command["answer"]
-    if "Records" in event:
-        answer = json.loads(json.dumps(answer).replace("MESSAGE", event["Records"][0].get("messageId", "")))
-    return answer
+    return identified(answer, event["Records"]) if "Records" in event else answer
 
 
 def post(path, content):
