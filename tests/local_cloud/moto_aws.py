@@ -104,7 +104,8 @@ def is_interface_endpoint(endpoint):
 
 
 def patch_create_vpc_endpoint():
-    """moto gives an endpoint's interfaces addresses outside their subnets, no description and the type `interface`."""
+    """moto gives an endpoint's interfaces addresses outside their subnets, no description and the type `interface`. And an
+    endpoint that is made without security groups has the VPC's default one (recorded; EC2 API reference, "CreateVpcEndpoint")."""
     original = VPCBackend.create_vpc_endpoint
 
     def create_vpc_endpoint(self, *args, **kwargs):
@@ -114,6 +115,8 @@ def patch_create_vpc_endpoint():
                 for interface_id in endpoint.network_interface_ids:
                     drop_interface(self, interface_id)
                 endpoint.network_interface_ids = []
+                if not endpoint.security_group_ids:
+                    endpoint.security_group_ids = [self.get_default_security_group(endpoint.vpc_id).id]
                 try:
                     for subnet_id in endpoint.subnet_ids or []:
                         endpoint_interface(self, endpoint, subnet_id)
