@@ -30,7 +30,7 @@ pub(super) async fn play(cloud: &Cloud) -> Result<Vec<String>> {
     let cats = Example::load("cross-account/team-cats.yaml")?
         .with("RoutesServiceToken", stack.output("CatsRoutesServiceToken").context("no token")?)
         .with("VpcEndpointId", scene.endpoint.clone())
-        .with("CentralAccountId", CATS);
+        .with("RoutesRoleArn", format!("arn:aws:iam::{CATS}:role/foregate-RoutesRole-1A2B3C4D5E6F"));
     let policy = cats.properties("PrivateCats")?["Policy"].clone();
     let cats_api = cloud.foreign_api_with(CATS, "PRIVATE", Some(&policy)).await?;
     let served = definition(&[("get /cats", false), ("get /owners", false)]);
