@@ -57,6 +57,18 @@ lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents, wh
 	@.venv/bin/python -m unittest --quiet tests/test_iam.py tests/test_calls.py
 	@cd tests/local_cloud && $(CURDIR)/.venv/bin/python -m unittest discover --quiet
 
+# One build of the whole workspace, and a template that points at what it made: `sam deploy -t .local/package/template.yaml` needs
+# nothing else. In its own target directory: release builds with other features would push the tests' crates out.
+ARCHITECTURE ?= x86_64
+FUNCTIONS := $(notdir $(wildcard functions/*))
+.PHONY: package
+package: ## build the functions for AWS and the template that deploys them (half an hour, the first time); ARCHITECTURE=arm64
+	@command -v cargo-lambda >/dev/null || { echo "cargo-lambda is missing: pip install cargo-lambda"; exit 1; }
+	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/package cargo lambda build --release --locked --workspace $(FUNCTIONS:%=--bin %) \
+		--$(subst x86_64,x86-64,$(ARCHITECTURE)) --output-format zip --lambda-dir $(CURDIR)/.local/package
+	sed -E 's#^( +CodeUri: )functions/(.+)#\1\2/bootstrap.zip#; s#^( +Default: )x86_64#\1$(ARCHITECTURE)#' template.yaml > .local/package/template.yaml
+	@echo "deploy it: sam deploy --guided --template .local/package/template.yaml"
+
 # Its own environment: it brings a hundred packages along, and no test needs them.
 CHECKOV := 3.3.30
 .PHONY: checkov
