@@ -21,6 +21,7 @@ ACCOUNT = "123456789012"
 LAMBDA_LOGS = "Lambda writes the function's log with its role; the local cloud's writes none (Lambda developer guide, execution role)"
 LAMBDA_POLLS = "Lambda's event source mapping reads with the function's role (Lambda developer guide, event source mapping permissions)"
 LAMBDA_SUBNETS = "Lambda makes the function's network interfaces, with its role (Lambda developer guide, VPC permissions)"
+LAMBDA_FAILURES = "Lambda hands in what failed for the last time, with the function's role (Lambda developer guide, destinations)"
 LINKS_ASK = "API Gateway asks with the caller's permissions (API Gateway developer guide, permissions to create a VPC link)"
 
 # What no call of the suite needs and AWS does: action, why.
@@ -54,11 +55,9 @@ UNUSED = {
     ("CatalogRole", "AskTheOrganization", "arn:aws:organizations::*:ou/*"): ORGANIZATION,
     ("CatalogRole", "LookAtMembersApis", "arn:aws:iam::*:role/foregate-read-*"): "a discovery may name a RoleName of its own",
     **{
-        ("BindingsRole", "LockOutOnlyWhomWeLetIn", part): "it allows nothing (tests/iam.py); about to be put right"
-        for part in (
-            "ec2:RevokeSecurityGroupIngress",
-            "arn:aws:ec2:eu-west-1:123456789012:security-group-rule/*",
-        )
+        (f"{function}Role", "HandInFailures", part): LAMBDA_FAILURES
+        for function in ("Bindings", "Links", "Tenants", "Routes", "Publisher", "Catalog")
+        for part in ("sqs:SendMessage", "arn:aws:sqs:eu-west-1:123456789012:foregate-failures")
     },
     **{
         ("SubscriptionsRole", "SeeWhetherAKeyIsOnAPlan", part): "asked after a refused CreateUsagePlanKey alone: two at once"

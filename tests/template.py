@@ -2,13 +2,15 @@
 
 import json
 import pathlib
+import re
 import sys
 
 from cfnlint.decode import decode
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-TEMPLATE = pathlib.Path(__file__).resolve().parents[1] / "template.yaml"
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+TEMPLATE = ROOT / "template.yaml"
 
 
 class Region:
@@ -94,8 +96,131 @@ def alarms(template, namespace, metric, subject):
     ]
 
 
+def every_asynchronous_failure_ends_in_a_queue(template):
+    """Lambda drops an asynchronous event after its last try, a stream's batch likewise, and so does EventBridge with what it can't
+    deliver, unless there is a queue for it. The function's role needs to send there.
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html"""
+    configs = template.of_type("AWS::Lambda::EventInvokeConfig").values()
+    for name in template.functions():
+        destinations = [
+            config["DestinationConfig"]["OnFailure"]["Destination"]
+            for config in configs
+            if named(config["FunctionName"]) == name and config.get("MaximumEventAgeInSeconds") == 3600
+        ]
+        if len(destinations) != 1:
+            yield f"{name} has no queue for what fails"
+        for mapping in template.of_type("AWS::Lambda::EventSourceMapping").values():
+            if "StartingPosition" in mapping and named(mapping["FunctionName"]) == name:
+                destinations.append(mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
+                if not mapping.get("BisectBatchOnFunctionError"):
+                    yield f"{name}: one bad record of the stream holds up the others"
+        sent = [to for one in template.statements(name) if "sqs:SendMessage" in listed(one["Action"]) for to in listed(one["Resource"])]
+        yield from (f"{name} may not send to {to}" for to in destinations if to not in sent)
+    policies = template.of_type("AWS::SQS::QueuePolicy").values()
+    for name, rule in template.of_type("AWS::Events::Rule").items():
+        for target in rule["Targets"]:
+            queue = target.get("DeadLetterConfig", {}).get("Arn")
+            if queue is None:
+                yield f"{name}: what can't be delivered to {target['Id']} is lost"
+            elif not any(lets_in(policy, queue, name) for policy in policies):
+                yield f"{name} may not send to its dead-letter queue"
+
+
+def lets_in(policy, queue, rule):
+    """Whether the queue's policy lets EventBridge send what this rule could not deliver."""
+    return any(
+        statement["Effect"] == "Allow"
+        and queue in listed(statement["Resource"])
+        and rule in [named(arn) for arn in listed(statement["Condition"]["ArnEquals"]["aws:SourceArn"])]
+        for statement in policy["PolicyDocument"]["Statement"]
+    )
+
+
+def aliases_and_the_template_have_the_same_asynchronous_settings(template):
+    """They belong to a qualifier each: those of tenants' aliases are made by the function `tenants`."""
+    environment = template.functions()["TenantsFunction"]["Environment"]["Variables"]
+    configs = template.of_type("AWS::Lambda::EventInvokeConfig").values()
+    for destination in {json.dumps(config["DestinationConfig"]["OnFailure"]["Destination"]) for config in configs}:
+        if json.loads(destination) != environment["FOREGATE_FAILURES_ARN"]:
+            yield f"FOREGATE_FAILURES_ARN is not {destination}"
+    ages = re.findall(r"EVENT_AGE_SECONDS_MAX: i32 = ([\d_]+);", (ROOT / "functions/tenants/src/access.rs").read_text())
+    if [int(age.replace("_", "")) for age in ages] != [3600]:
+        yield f"functions/tenants/src/access.rs: EVENT_AGE_SECONDS_MAX is {ages}"
+
+
+def alarms_are_told_to_somebody(template):
+    for name, alarm in template.of_type("AWS::CloudWatch::Alarm").items():
+        if {"Ref": "AlarmTopicArn"} not in [one for either in branches(alarm.get("AlarmActions", {})) for one in listed(either)]:
+            yield f"{name} is told to nobody"
+
+
+def what_can_go_wrong_has_an_alarm(template):
+    """And Foregate's own metrics are those that the functions count."""
+    for name in template.functions():
+        for metric in ["Errors", "Throttles", "Duration", "AsyncEventsDropped"]:
+            if not alarms(template, "AWS/Lambda", metric, {"Ref": name}):
+                yield f"{name} has no alarm on {metric}"
+    for mapping in template.of_type("AWS::Lambda::EventSourceMapping").values():
+        function = mapping["FunctionName"]
+        if "StartingPosition" in mapping:
+            if not alarms(template, "AWS/Lambda", "IteratorAge", function):
+                yield f"{named(function)} has no alarm on IteratorAge"
+        elif not alarms(template, "AWS/SQS", "ApproximateAgeOfOldestMessage", {"Fn::GetAtt": [named(mapping["EventSourceArn"]), "QueueName"]}):
+            yield f"{named(mapping['EventSourceArn'])} has no alarm on its oldest message"
+    counted = re.findall(r"^    (\w+), Count, ", (ROOT / "shared/src/telemetry.rs").read_text(), re.M)
+    for name, alarm in template.of_type("AWS::CloudWatch::Alarm").items():
+        if alarm["Namespace"] == "Foregate" and alarm["MetricName"] not in counted:
+            yield f"{name}: no function counts {alarm['MetricName']}"
+
+
+def tenants_lets_accounts_in_by_aliases_alone(template):
+    """Whoever may invoke a function without an alias is an operator."""
+    for statement in template.statements("TenantsFunction"):
+        actions = listed(statement["Action"])
+        if not {"lambda:AddPermission", "lambda:RemovePermission"}.isdisjoint(actions):
+            for resource in listed(statement["Resource"]):
+                if not str(resource.get("Fn::Sub", "")).endswith(":account-*"):
+                    yield f"{actions} on {resource}"
+        if "lambda:AddPermission" in actions and statement.get("Condition") != {"StringLike": {"lambda:Principal": "?" * 12}}:
+            yield "lambda:AddPermission lets in more than accounts"
+
+
+def roles_are_passed_only_to_api_gateway_and_only_those_that_are_named(template):
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html"""
+    passing = [one for name in template.functions() for one in template.statements(name) if "iam:PassRole" in listed(one["Action"])]
+    if not passing:
+        yield "no role can be passed"
+    for one in passing:
+        if one["Resource"] != {"Ref": "PassableRoleArns"}:
+            yield f"{one['Resource']} may be passed"
+        if one["Condition"] != {"StringEquals": {"iam:PassedToService": "apigateway.amazonaws.com"}}:
+            yield f"roles may be passed to {one['Condition']}"
+
+
+def the_registry_outlives_the_stack(template):
+    table = template.resources["Table"]
+    if table["DeletionPolicy"] != "Retain" or table["UpdateReplacePolicy"] != "Retain":
+        yield "the table goes with the stack"
+    if not table["Properties"].get("DeletionProtectionEnabled"):
+        yield "the table is not protected"
+
+
+def cloudformation_takes_it(template):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+    if len(json.dumps(template.document)) > 1 << 20 or len(template.resources) > 500 or len(template.document["Parameters"]) > 200:
+        yield "the translated template is larger than CloudFormation allows"
+
+
 RULES = [
     a_function_that_may_send_to_its_own_queue_may_do_so_for_ever,
+    every_asynchronous_failure_ends_in_a_queue,
+    aliases_and_the_template_have_the_same_asynchronous_settings,
+    alarms_are_told_to_somebody,
+    what_can_go_wrong_has_an_alarm,
+    tenants_lets_accounts_in_by_aliases_alone,
+    roles_are_passed_only_to_api_gateway_and_only_those_that_are_named,
+    the_registry_outlives_the_stack,
+    cloudformation_takes_it,
 ]
 
 

@@ -293,6 +293,7 @@ class Cloud:
             "TENANTS_SERVICE_TOKEN": outputs["TenantsServiceToken"],
             "CATALOG_SERVICE_TOKEN": outputs["CatalogServiceToken"],
             "CATALOG_QUEUE_URL": outputs["CatalogQueueUrl"],
+            "FAILURES_URL": outputs["FailuresUrl"],
             "ANSWERS_PORT": str(self.ports["answers"]),
             "MINISTACK_URL": self.urls["ministack"],
             "MOTO_URL": self.urls["moto"],

@@ -67,6 +67,7 @@ def main():
     # Here, since they bring the services along, which read the environment.
     import ministack_asynchronous
     import ministack_lambda
+    import ministack_permissions
     import ministack_record
     import ministack_streams
 
@@ -75,6 +76,7 @@ def main():
     ministack_lambda.patch_aliases_and_permissions()
     ministack_streams.patch_streams()
     ministack_asynchronous.patch_asynchronous_invocations()
+    ministack_permissions.patch_all()
     from ministack.app import main as serve
 
     ministack_record.patch()

@@ -33,7 +33,8 @@ pub struct Cloud {
     pub bus: String,
     /// The region.
     pub region: String,
-    lambda: aws_sdk_lambda::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
     cloudformation: aws_sdk_cloudformation::Client,
     function: String,
     service_token: String,

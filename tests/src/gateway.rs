@@ -69,6 +69,7 @@ impl Gateway {
             bus: model.clone(),
             clock: Box::new(move || seconds() / 1_000),
             region: "eu-west-1".into(),
+            passable_roles: Vec::new(),
         };
         let mut spec = json!({"RestApiId": API, "StageName": "live"});
         spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());

@@ -10,8 +10,8 @@ use shared::lease::Leased;
 use shared::origin::{Origin, Requests, Stamp};
 use shared::registry::{self, Record, Registry};
 
-use crate::intake;
 use crate::world::World;
+use crate::{credentials, intake};
 
 /// A front door's `PhysicalResourceId`: its name, so that a new name is a new one.
 pub fn physical_id(name: &str) -> String {
@@ -41,6 +41,7 @@ async fn wanted<W: World>(
     stamp: Stamp,
     spec: FrontDoorSpec,
 ) -> Result<(Record<FrontDoor>, &'static str), Error> {
+    credentials::check(&spec, world.passable_roles())?;
     let id = &spec.rest_api_id;
     let api = world.apis().rest_api(None, None, id).await?;
     let api =

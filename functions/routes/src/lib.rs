@@ -16,6 +16,7 @@
 //! both have a claim. A refusal is told on the bus, with who tried what.
 
 pub mod authorise;
+pub mod credentials;
 pub mod doors;
 pub mod front_doors;
 pub mod intake;

@@ -11,12 +11,14 @@ use shared::entry;
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let config = clients::load().await;
+    let passable = var("FOREGATE_PASSABLE_ROLES").unwrap_or_default();
     let aws = Arc::new(Parts {
         apis: Members::new(&config, var("FOREGATE_MEMBER_ROLE")?),
         table: DynamoTable::new(&config, var("FOREGATE_TABLE")?),
         bus: EventBus::new(&config, var("FOREGATE_BUS")?),
         clock: Box::new(entry::now_seconds),
         region: var("AWS_REGION")?,
+        passable_roles: passable.split(',').map(str::to_owned).collect(),
     });
     let responder = Arc::new(Responder::of_environment()?);
     entry::serve("routes", |payload, invocation| routes::handle(aws.clone(), responder.clone(), payload, invocation))

@@ -21,6 +21,8 @@ pub trait World: Send + Sync + 'static {
     fn now_seconds(&self) -> u64;
     /// The region that the front doors are in.
     fn region(&self) -> &str;
+    /// The roles that the publisher may pass to API Gateway; `*` stands for any characters.
+    fn passable_roles(&self) -> &[String];
 }
 
 /// A world put together of its parts.
@@ -35,6 +37,8 @@ pub struct Parts<Apis, Table, Bus> {
     pub clock: Box<dyn Fn() -> u64 + Send + Sync>,
     /// The region that the front doors are in.
     pub region: String,
+    /// The roles that the publisher may pass to API Gateway.
+    pub passable_roles: Vec<String>,
 }
 
 impl<A: MemberApis + 'static, T: Table + 'static, B: Bus + 'static> World for Parts<A, T, B> {
@@ -56,5 +60,8 @@ impl<A: MemberApis + 'static, T: Table + 'static, B: Bus + 'static> World for Pa
     }
     fn region(&self) -> &str {
         &self.region
+    }
+    fn passable_roles(&self) -> &[String] {
+        &self.passable_roles
     }
 }

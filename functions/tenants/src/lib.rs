@@ -1,13 +1,18 @@
 //! Takes accounts in and lets them go: what each may put on the front door, the alias through which it asks (which is what
 //! vouches for it), and its way onto Foregate's bus. Operators of the central account only.
 //!
-//! [`handle`] tells the doors apart (CloudFormation's `Custom::Tenant`, commands, Terraform), [`onboard`] does the work,
-//! [`world`] is all that is outside.
+//! [`handle`] tells the doors apart (CloudFormation's `Custom::Tenant`, commands, Terraform, the schedule); [`onboard`] keeps
+//! the grants, [`access`] gives an account its aliases, [`senders`] keeps the bus' policy, [`sync`] restores what was lost;
+//! [`plan`] decides, [`world`] is all that is outside.
 //!
-//! Invariants: the grants are written before the account is let in, and the account is shut out before they go. A grant that
-//! is gone takes its routes off the front door: the publisher sees the tenant's record change.
+//! Invariants: the registry says first who is a tenant; aliases, permissions and the bus' policy follow it, whoever makes them
+//! follow. A grant that is gone takes its routes off the front door: the publisher sees the tenant's record change.
 
+pub mod access;
 pub mod onboard;
+pub mod plan;
+pub mod senders;
+pub mod sync;
 pub mod world;
 
 use std::sync::Arc;
@@ -16,11 +21,12 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use shared::command::{answer, verb};
 use shared::custom_resource::{self, Kind, Outcome, Request, Responder};
-use shared::entry::Invocation;
+use shared::entry::{Invocation, now_seconds};
 use shared::error::Error;
 use shared::front_door::Tenant;
 use shared::origin::Origin;
 use shared::trigger::{Command, CommandItem, Terraform, TerraformAction, Trigger};
+use sync::{Depth, sync};
 use world::World;
 
 /// Handles one invocation, from trigger to answer.
@@ -54,9 +60,12 @@ async fn dispatch<W: World>(
             match trigger {
                 Trigger::Command(command) => self::command(&*world, &invocation, command).await,
                 Trigger::Terraform(terraform) => self::terraform(&*world, &invocation, terraform).await,
-                _ => {
-                    Err(Error::invalid("tenants takes commands, Terraform's CRUD input and CloudFormation's requests"))
+                Trigger::Event(event) if event.detail_type == "Scheduled Event" => {
+                    sync(&*world, &invocation, Depth::InTurn(now_seconds())).await
                 }
+                _ => Err(Error::invalid(
+                    "tenants takes commands, Terraform's CRUD input, CloudFormation's requests and the schedule",
+                )),
             }
         }
     }
@@ -86,10 +95,17 @@ enum Verb {
     Plan,
     Get,
     List,
+    Sync,
 }
 
-const VERBS: &[(&str, Verb)] =
-    &[("apply", Verb::Apply), ("delete", Verb::Delete), ("plan", Verb::Plan), ("get", Verb::Get), ("list", Verb::List)];
+const VERBS: &[(&str, Verb)] = &[
+    ("apply", Verb::Apply),
+    ("delete", Verb::Delete),
+    ("plan", Verb::Plan),
+    ("get", Verb::Get),
+    ("list", Verb::List),
+    ("sync", Verb::Sync),
+];
 
 async fn command<W: World>(world: &W, invocation: &Invocation, command: Command) -> Result<Value, Error> {
     let verb = verb(VERBS, &command.verb)?;
@@ -98,6 +114,9 @@ async fn command<W: World>(world: &W, invocation: &Invocation, command: Command)
     if verb == Verb::List {
         let tenants = onboard::list(world).await?;
         return Ok(json!({"items": tenants.iter().map(onboard::answer).collect::<Vec<_>>()}));
+    }
+    if verb == Verb::Sync {
+        return sync(world, invocation, Depth::All).await;
     }
     let mut answers = Vec::new();
     for item in items {

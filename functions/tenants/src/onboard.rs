@@ -1,14 +1,16 @@
 //! Writes an account's grants down and lets it in; shuts it out and takes them back.
 
 use serde_json::{Map, Value, json};
-use shared::aws::{Admission, BusAdmission, alias_of};
+use shared::aws::alias_of;
 use shared::error::Error;
 use shared::front_door::Tenant;
 use shared::front_door::records::Onboarded;
 use shared::origin::{Origin, Requests, Stamp};
 use shared::registry::{self, Record, Registry};
+use shared::types::AccountId;
 
 use crate::world::World;
+use crate::{access, senders};
 
 /// A tenant's `PhysicalResourceId`: another account is another tenant.
 pub fn physical_id(account: &str) -> String {
@@ -26,29 +28,31 @@ pub async fn onboard<W: World>(
     let account = grants.account.clone();
     let mut record = record(world, &origin, &grants).await?;
     let tenant = &mut record.value;
+    let had_events = tenant.grants.events;
+    if grants.events {
+        senders::check_room(world, &account).await?;
+    }
     if tenant.requests.supersede(&stamp) {
         return Err(Error::conflict(format!("this request is older than the last one about account {account}")));
     }
     tenant.requests.note(stamp);
     (tenant.origin, tenant.grants, tenant.deleted) = (origin, grants, false);
     registry.put(&mut record).await?;
-    for function in functions(world) {
-        world.functions().admit(function, &account).await?;
+    for function in world.settings().functions() {
+        access::grant_invoke(world, function, &account).await?;
     }
-    world.bus().admit_sender(&account).await?;
+    if had_events || record.value.grants.events {
+        senders::update(world).await?;
+    }
+    let settings = world.settings();
     let mut attributes = Map::new();
     let alias = |function: &str| json!(format!("{function}:{}", alias_of(&account)));
-    attributes.insert("RoutesServiceToken".into(), alias(world.routes_arn()));
-    attributes.insert("SubscriptionsServiceToken".into(), alias(world.catalog_arn()));
-    attributes.insert("EventBusArn".into(), json!(world.bus_arn()));
+    attributes.insert("RoutesServiceToken".into(), alias(&settings.routes_arn));
+    attributes.insert("SubscriptionsServiceToken".into(), alias(&settings.catalog_arn));
+    attributes.insert("EventBusArn".into(), json!(settings.bus_arn));
     record.value.attributes = attributes.clone();
     registry.put(&mut record).await?;
     Ok(attributes)
-}
-
-/// What a tenant reaches through an alias of its own.
-fn functions<W: World>(world: &W) -> [&str; 2] {
-    [world.routes_arn(), world.catalog_arn()]
 }
 
 async fn record<W: World>(world: &W, origin: &Origin, grants: &Tenant) -> Result<Record<Onboarded>, Error> {
@@ -74,24 +78,27 @@ async fn record<W: World>(world: &W, origin: &Origin, grants: &Tenant) -> Result
     }
 }
 
-/// Shuts the account out and takes its grants back, if it is this origin's tenant. What never was is gone already.
+/// Takes the account's grants back and shuts it out, if it is this origin's tenant. What never was is gone already; what a first
+/// try has begun, the next one ends.
 pub async fn offboard<W: World>(world: &W, origin: &Origin, stamp: Stamp, account: &str) -> Result<(), Error> {
     let registry = Registry::new(world.table());
     let stored: Option<Record<Onboarded>> = registry.get(&registry::tenant_key(account)).await?;
-    let Some(mut record) = stored.filter(|record| !record.value.deleted && record.value.origin == *origin) else {
+    let Some(mut record) = stored.filter(|record| record.value.origin == *origin) else {
         return Ok(());
     };
     if record.value.requests.supersede(&stamp) {
         return Ok(());
     }
-    let account = &record.value.grants.account;
-    for function in functions(world) {
-        world.functions().expel(function, account).await?;
-    }
-    world.bus().expel_sender(account).await?;
     record.value.requests.note(stamp);
     record.value.deleted = true;
-    registry.put(&mut record).await
+    registry.put(&mut record).await?;
+    if record.value.grants.events {
+        senders::update(world).await?;
+    }
+    for function in world.settings().functions() {
+        access::revoke_invoke(world, function, &record.value.grants.account).await?;
+    }
+    Ok(())
 }
 
 /// What `apply` would do now, changing nothing.
@@ -108,6 +115,12 @@ pub async fn plan<W: World>(world: &W, name: &str, grants: &Tenant) -> Result<Va
     Ok(json!({"name": name, "id": id, "status": "PLANNED", "plan": plan, "attributes": {}}))
 }
 
+/// Whether the account is a tenant now.
+pub async fn is_tenant<W: World>(world: &W, account: &AccountId) -> Result<bool, Error> {
+    let record = Registry::new(world.table()).get::<Onboarded>(&registry::tenant_key(account.as_str())).await?;
+    Ok(record.is_some_and(|record| !record.value.deleted))
+}
+
 /// All tenants.
 pub async fn list<W: World>(world: &W) -> Result<Vec<Onboarded>, Error> {
     let records = Registry::new(world.table()).list::<Onboarded>(registry::tenant_key("")).await?;
@@ -116,8 +129,9 @@ pub async fn list<W: World>(world: &W) -> Result<Vec<Onboarded>, Error> {
 
 /// A command's answer about a tenant.
 pub fn answer(tenant: &Onboarded) -> Value {
-    let Tenant { account, prefixes, backend_hosts, links, usage_plans, routes_max } = &tenant.grants;
-    let mut grants = json!({"Prefixes": prefixes, "BackendHosts": backend_hosts, "MaxRoutes": routes_max});
+    let Tenant { account, prefixes, backend_hosts, links, usage_plans, routes_max, events } = &tenant.grants;
+    let mut grants =
+        json!({"Prefixes": prefixes, "BackendHosts": backend_hosts, "MaxRoutes": routes_max, "Events": events});
     if let Some(links) = links {
         grants["Links"] = json!(links);
     }

@@ -1,15 +1,15 @@
 //! Everything outside: the AWS that `tenants` needs.
 
-use shared::aws::{Admission, BusAdmission, Table};
+use shared::aws::{BusPolicy, InvokePermissions, Table};
 
 /// The AWS calls that `tenants` makes.
 pub trait World: Send + Sync + 'static {
     /// Lambda.
-    type Functions: Admission;
+    type Functions: InvokePermissions;
     /// The registry's table.
     type Table: Table;
     /// Who may use Foregate's event bus.
-    type Bus: BusAdmission;
+    type Bus: BusPolicy;
 
     /// Lambda.
     fn functions(&self) -> &Self::Functions;
@@ -17,12 +17,30 @@ pub trait World: Send + Sync + 'static {
     fn table(&self) -> &Self::Table;
     /// Who may use Foregate's event bus.
     fn bus(&self) -> &Self::Bus;
+    /// What the template says.
+    fn settings(&self) -> &Settings;
+}
+
+/// What the template says.
+#[derive(Clone, Debug)]
+pub struct Settings {
     /// The ARN of `routes`, which tenants reach through an alias each.
-    fn routes_arn(&self) -> &str;
+    pub routes_arn: String,
     /// The ARN of `catalog`, which tenants reach through an alias each.
-    fn catalog_arn(&self) -> &str;
+    pub catalog_arn: String,
     /// The bus' ARN, which tenants send their events to.
-    fn bus_arn(&self) -> &str;
+    pub bus_arn: String,
+    /// The ARN of the queue for asynchronous invocations that failed.
+    pub failures_arn: String,
+    /// The organization of all accounts that may send events, if the template names one.
+    pub organization_id: Option<String>,
+}
+
+impl Settings {
+    /// What a tenant reaches through an alias of its own.
+    pub fn functions(&self) -> [&str; 2] {
+        [&self.routes_arn, &self.catalog_arn]
+    }
 }
 
 /// A world put together of its parts.
@@ -33,15 +51,11 @@ pub struct Parts<Functions, Table, Bus> {
     pub table: Table,
     /// Who may use Foregate's event bus.
     pub bus: Bus,
-    /// The ARN of `routes`.
-    pub routes_arn: String,
-    /// The ARN of `catalog`.
-    pub catalog_arn: String,
-    /// The bus' ARN.
-    pub bus_arn: String,
+    /// What the template says.
+    pub settings: Settings,
 }
 
-impl<F: Admission + 'static, T: Table + 'static, B: BusAdmission + 'static> World for Parts<F, T, B> {
+impl<F: InvokePermissions + 'static, T: Table + 'static, B: BusPolicy + 'static> World for Parts<F, T, B> {
     type Functions = F;
     type Table = T;
     type Bus = B;
@@ -55,13 +69,7 @@ impl<F: Admission + 'static, T: Table + 'static, B: BusAdmission + 'static> Worl
     fn bus(&self) -> &B {
         &self.bus
     }
-    fn routes_arn(&self) -> &str {
-        &self.routes_arn
-    }
-    fn catalog_arn(&self) -> &str {
-        &self.catalog_arn
-    }
-    fn bus_arn(&self) -> &str {
-        &self.bus_arn
+    fn settings(&self) -> &Settings {
+        &self.settings
     }
 }

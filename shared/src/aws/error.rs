@@ -55,12 +55,15 @@ impl Cause {
             | "TransactionConflictException"
             | "TransactionInProgressException"
             | "ConflictException"
+            | "ConcurrentModificationException"
             | "ResourceConflictException" => Self::Conflict,
             // Somebody else added the same rule first: the next look finds it there.
             "InvalidPermission.Duplicate" => Self::Conflict,
             "TooManyTargets"
             | "TooManyRegistrationsForTargetId"
             | "LimitExceededException"
+            | "PolicyLengthExceededException"
+            | "AliasLimitExceededException"
             | "RulesPerSecurityGroupLimitExceeded" => Self::LimitExceeded,
             "InternalError" | "InternalFailure" | "InternalServerError" | "ServiceUnavailable" | "Unavailable" => {
                 Self::Unavailable
@@ -120,6 +123,9 @@ mod tests {
             ("RulesPerSecurityGroupLimitExceeded", Cause::LimitExceeded),
             ("InvalidPermission.Duplicate", Cause::Conflict),
             ("InvalidSecurityGroupRuleId.NotFound", Cause::NotFound),
+            ("PolicyLengthExceededException", Cause::LimitExceeded),
+            ("AliasLimitExceededException", Cause::LimitExceeded),
+            ("ConcurrentModificationException", Cause::Conflict),
             ("ResourceContention", Cause::Unavailable),
             ("ConditionalCheckFailedException", Cause::Conflict),
             ("InternalError", Cause::Unavailable),

@@ -1,11 +1,11 @@
-//! EventBridge, behind [`Bus`] and [`BusAdmission`].
+//! EventBridge, behind [`Bus`] and [`BusPolicy`].
 
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use serde_json::Value;
 
-use super::sdk::{failed, partly_refused};
-use super::{Answer, Bus, BusAdmission, Cause, OwnEvent, alias_of};
-use crate::types::AccountId;
+use super::sdk::{absent_is_fine, failed, json_of, partly_refused};
+use super::{Answer, Bus, BusPolicy, OwnEvent};
 
 /// Entries per PutEvents, EventBridge's maximum.
 const ENTRIES_MAX: usize = 10;
@@ -51,19 +51,21 @@ impl Bus for EventBus {
     }
 }
 
-impl BusAdmission for EventBus {
-    async fn admit_sender(&self, account: &AccountId) -> Answer<()> {
-        let call = self.client.put_permission().event_bus_name(&self.name).action("events:PutEvents");
-        let call = call.principal(account.as_str()).statement_id(alias_of(account));
+impl BusPolicy for EventBus {
+    async fn describe_event_bus(&self) -> Answer<Option<Value>> {
+        let call = self.client.describe_event_bus().name(&self.name);
+        let answer = call.send().await.map_err(|e| failed("DescribeEventBus", &self.name, e))?;
+        answer.policy().map(|policy| json_of("DescribeEventBus", &self.name, policy)).transpose()
+    }
+
+    async fn put_permission(&self, policy: &Value) -> Answer<()> {
+        let call = self.client.put_permission().event_bus_name(&self.name).policy(policy.to_string());
         call.send().await.map(|_| ()).map_err(|e| failed("PutPermission", &self.name, e))
     }
 
-    async fn expel_sender(&self, account: &AccountId) -> Answer<()> {
-        let call = self.client.remove_permission().event_bus_name(&self.name).statement_id(alias_of(account));
-        match call.send().await.map_err(|e| failed("RemovePermission", &self.name, e)) {
-            Err(error) if error.cause != Cause::NotFound => Err(error),
-            _ => Ok(()),
-        }
+    async fn remove_permission(&self, statement_id: &str) -> Answer<()> {
+        let call = self.client.remove_permission().event_bus_name(&self.name).statement_id(statement_id);
+        absent_is_fine(call.send().await.map(|_| ()).map_err(|e| failed("RemovePermission", &self.name, e)))
     }
 }
 

@@ -863,23 +863,67 @@ pub trait RestApis: Send + Sync {
     ) -> impl Future<Output = Answer<()>> + Send;
 }
 
-/// The calls of Lambda and EventBridge that let another account in, and shut it out.
-pub trait Admission: Send + Sync {
-    /// CreateAlias on the function's unpublished version, and AddPermission for that account alone; one that is there
-    /// already is no error.
-    fn admit(&self, function: &str, account: &AccountId) -> impl Future<Output = Answer<()>> + Send;
+/// What Lambda does with asynchronous invocations, of a function or of one alias.
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventInvokeConfig {
+    /// How old an event may be when the function gets it; Lambda's own limit is six hours.
+    pub age_seconds_max: i32,
+    /// The ARN that gets an event with which the function has failed for the last time.
+    pub on_failure: String,
+}
 
-    /// RemovePermission and DeleteAlias; what is gone already is no error.
-    fn expel(&self, function: &str, account: &AccountId) -> impl Future<Output = Answer<()>> + Send;
+/// The calls of Lambda that let another account invoke a function, through an alias of its own.
+pub trait InvokePermissions: Send + Sync {
+    /// CreateAlias on the function's unpublished version; [`Cause::Conflict`] when there is one of this name.
+    fn create_alias(&self, function: &str, alias: &str) -> impl Future<Output = Answer<()>> + Send;
+
+    /// ListAliases, every page: their names.
+    fn list_aliases(&self, function: &str) -> impl Future<Output = Answer<BTreeSet<String>>> + Send;
+
+    /// DeleteAlias; one that is gone is no error.
+    fn delete_alias(&self, function: &str, alias: &str) -> impl Future<Output = Answer<()>> + Send;
+
+    /// GetPolicy of the alias; `None` where it has none, or where there is no alias.
+    fn get_policy(&self, function: &str, alias: &str) -> impl Future<Output = Answer<Option<Value>>> + Send;
+
+    /// AddPermission: the account may invoke the alias. [`Cause::Conflict`] when the alias has a statement of this name, and
+    /// also while Lambda is busy with the function.
+    fn add_permission(
+        &self,
+        function: &str,
+        alias: &str,
+        account: &AccountId,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// RemovePermission; one that is gone is no error.
+    fn remove_permission(&self, function: &str, alias: &str) -> impl Future<Output = Answer<()>> + Send;
+
+    /// PutFunctionEventInvokeConfig of the alias.
+    fn put_event_invoke_config(
+        &self,
+        function: &str,
+        alias: &str,
+        config: &EventInvokeConfig,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// ListFunctionEventInvokeConfigs, every page: by alias.
+    fn list_event_invoke_configs(
+        &self,
+        function: &str,
+    ) -> impl Future<Output = Answer<BTreeMap<String, EventInvokeConfig>>> + Send;
 }
 
 /// The calls of EventBridge that say who may put events on Foregate's bus.
-pub trait BusAdmission: Send + Sync {
-    /// PutPermission: the account may put events on the bus.
-    fn admit_sender(&self, account: &AccountId) -> impl Future<Output = Answer<()>> + Send;
+pub trait BusPolicy: Send + Sync {
+    /// DescribeEventBus: the bus' resource policy; `None` where it has none.
+    fn describe_event_bus(&self) -> impl Future<Output = Answer<Option<Value>>> + Send;
 
-    /// RemovePermission; what is gone already is no error.
-    fn expel_sender(&self, account: &AccountId) -> impl Future<Output = Answer<()>> + Send;
+    /// PutPermission with `Policy`: the whole policy. [`Cause::Conflict`] while another call changes it.
+    fn put_permission(&self, policy: &Value) -> impl Future<Output = Answer<()>> + Send;
+
+    /// RemovePermission of one statement; one that is gone is no error.
+    fn remove_permission(&self, statement_id: &str) -> impl Future<Output = Answer<()>> + Send;
 }
 
 /// The alias through which an account reaches a function.

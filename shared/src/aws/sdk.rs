@@ -82,6 +82,7 @@ fn root_of<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     feature = "autoscaling",
     feature = "ec2",
     feature = "elbv2",
+    feature = "lambda",
     feature = "organizations"
 ))]
 macro_rules! every_page {
@@ -106,6 +107,7 @@ macro_rules! every_page {
     feature = "autoscaling",
     feature = "ec2",
     feature = "elbv2",
+    feature = "lambda",
     feature = "organizations"
 ))]
 pub(super) use every_page;
@@ -116,6 +118,7 @@ pub(super) use every_page;
     feature = "autoscaling",
     feature = "ec2",
     feature = "elbv2",
+    feature = "lambda",
     feature = "organizations"
 ))]
 pub(super) fn too_many_pages(operation: &'static str, subject: &str, pages: usize) -> AwsError {
@@ -130,6 +133,27 @@ pub(super) fn partly_refused(operation: &'static str, subject: &str, code: &str,
         cause => cause,
     };
     AwsError { operation, subject: subject.to_owned(), cause, code: code.to_owned(), message: message.to_owned() }
+}
+
+/// What is gone already needs no removal.
+#[cfg(any(feature = "eventbridge", feature = "lambda"))]
+pub(super) fn absent_is_fine(answer: Result<(), AwsError>) -> Result<(), AwsError> {
+    match answer {
+        Err(error) if error.cause == Cause::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// A policy, which AWS answers as a string of JSON.
+#[cfg(any(feature = "eventbridge", feature = "lambda"))]
+pub(super) fn json_of(operation: &'static str, subject: &str, text: &str) -> Result<serde_json::Value, AwsError> {
+    serde_json::from_str(text).map_err(|error| AwsError {
+        operation,
+        subject: subject.to_owned(),
+        cause: Cause::Unavailable,
+        code: String::new(),
+        message: format!("the answer is not JSON: {error}"),
+    })
 }
 
 #[cfg(test)]

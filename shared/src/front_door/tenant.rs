@@ -30,6 +30,9 @@ pub struct Tenant {
     pub usage_plans: Option<BTreeSet<String>>,
     /// How many routes it may have.
     pub routes_max: u32,
+    /// Whether it may send its requests to Foregate's event bus.
+    #[serde(default)]
+    pub events: bool,
 }
 
 #[derive(Deserialize)]
@@ -43,12 +46,15 @@ struct Written {
     usage_plans: Option<BTreeSet<String>>,
     #[serde(default, deserialize_with = "scalar")]
     max_routes: Option<u32>,
+    #[serde(default, deserialize_with = "scalar")]
+    events: Option<bool>,
 }
 
 impl Tenant {
     /// Reads a spec; the error names the field.
     pub fn parse(spec: Value) -> Result<Self, Error> {
-        let Written { account_id: account, prefixes, backend_hosts, links, usage_plans, max_routes } = read(spec)?;
+        let Written { account_id: account, prefixes, backend_hosts, links, usage_plans, max_routes, events } =
+            read(spec)?;
         if prefixes.is_empty() {
             return Err(Error::invalid("Prefixes: name at least one, such as /cats"));
         }
@@ -68,13 +74,21 @@ impl Tenant {
         let backend_hosts =
             backend_hosts.collect::<Result<_, _>>().map_err(|e| Error::invalid(format!("BackendHosts: {e}")))?;
         let routes_max = max_routes.unwrap_or(ROUTES_MAX);
-        Ok(Self { account, prefixes, backend_hosts, links, usage_plans, routes_max })
+        Ok(Self {
+            account,
+            prefixes,
+            backend_hosts,
+            links,
+            usage_plans,
+            routes_max,
+            events: events.unwrap_or_default(),
+        })
     }
 
     /// Whether the account may have this route on a front door whose private APIs are behind `private_link`; that a
     /// private API is its own is for AWS to say.
     pub fn admit(&self, spec: &RouteSpec, private_link: Option<&Name>) -> Result<(), Error> {
-        let Self { account, prefixes, backend_hosts, links, usage_plans: _, routes_max: _ } = self;
+        let Self { account, prefixes, backend_hosts, links, usage_plans: _, routes_max: _, events: _ } = self;
         if !prefixes.iter().any(|prefix| spec.path.is_below(prefix)) {
             return Err(Error::forbidden(format!(
                 "Path: account {account} may register paths under {}, and {} is not: ask your platform team for it",
@@ -133,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_grant_is_whole_segments_of_text() {
-        assert_eq!(tenant().routes_max, 7);
+        assert_eq!((tenant().routes_max, tenant().events), (7, false));
         for (prefixes, why) in [
             (json!([]), "name at least one"),
             (json!(["/"]), "the whole front door"),

@@ -8,8 +8,10 @@ use shared::command::check_name;
 use shared::entry::Invocation;
 use shared::error::{Error, ErrorType};
 use shared::fields::read;
+use shared::front_door::records::Onboarded;
 use shared::identity::Caller;
 use shared::origin::Origin;
+use shared::registry::{self, Registry};
 
 use super::{asked, register, withdraw_all};
 use crate::report;
@@ -33,6 +35,16 @@ pub async fn event<W: World>(world: &W, invocation: &Invocation, event: EventBri
     }
 }
 
+/// The bus' policy may let a whole organization in; a tenant has to be allowed to by its grants.
+async fn may_send<W: World>(world: &W, caller: &Caller) -> Result<(), Error> {
+    let Caller::Tenant(account) = caller else { return Ok(()) };
+    let record = Registry::new(world.table()).get::<Onboarded>(&registry::tenant_key(account.as_str())).await?;
+    let may_send = record.is_some_and(|record| !record.value.deleted && record.value.grants.events);
+    may_send.then_some(()).ok_or_else(|| {
+        Error::forbidden(format!("account {account} may not send events: ask your platform team for it (Events)"))
+    })
+}
+
 async fn serve<W: World>(
     world: &W,
     invocation: &Invocation,
@@ -49,9 +61,9 @@ async fn serve<W: World>(
             )),
         }
     };
-    let detail = match detail.await {
-        Ok(detail) => detail,
-        Err(error) => {
+    let detail = match (detail.await, may_send(world, caller).await) {
+        (Ok(detail), Ok(())) => detail,
+        (Err(error), _) | (_, Err(error)) => {
             report::refused(world, caller.account(), "", "", &error).await;
             return Err(error);
         }
