@@ -48,6 +48,27 @@ def patch_qualifiers():
     iam_actions.extract_resource_arn = extract_resource_arn
 
 
+def patch_conditions():
+    """A condition compares what Fn::Join makes of a list, too (CloudFormation template reference, "Fn::Join"; a list that
+    was left empty is commonly told so). ministack would compare the function itself."""
+    from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
+
+    original = engine._evaluate_conditions
+
+    def joined(value, parameters):
+        if isinstance(value, list):
+            return [joined(one, parameters) for one in value]
+        if isinstance(value, dict) and "Fn::Join" in value:
+            return engine._resolve_refs(value, {}, parameters, {}, {}, "", "")
+        return {key: joined(one, parameters) for key, one in value.items()} if isinstance(value, dict) else value
+
+    def evaluate_conditions(template, parameters):
+        return original({**template, "Conditions": joined(template.get("Conditions", {}), parameters)}, parameters)
+
+    for module in (changesets, engine, handlers, provisioners, stacks):  # each has the name for itself
+        module._evaluate_conditions = evaluate_conditions
+
+
 def patch_secure_transport():
     """AWS's SDKs speak https to AWS, so that `aws:SecureTransport` is true (IAM user guide, "AWS global condition context
     keys"); here they speak http, over the loopback address and nothing else."""
@@ -71,6 +92,7 @@ def main():
     import ministack_record
     import ministack_streams
 
+    patch_conditions()
     ministack_lambda.patch_batches()
     ministack_lambda.patch_recursive_loops()
     ministack_lambda.patch_aliases_and_permissions()
