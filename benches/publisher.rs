@@ -31,6 +31,8 @@ fn reading(routes: usize, segments: usize) -> Reading {
             status: Status::Pending,
             refusal: None,
             live: None,
+            suspended: None,
+            searches: 0,
             requests: Requests::default(),
         }
     };

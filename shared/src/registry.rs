@@ -12,7 +12,7 @@
 //! | a route | `ROUTE` | route id (begins with `route-ACCOUNT-`) | – |
 //! | who has which path, below one first segment | `CLAIMS#DOOR` | segment | – |
 //! | when a call may be made that AWS allows the account only so often | `RATE` | the call | – |
-//! | an answer that a stack waits for | `WAITING#DOOR` | route id, request | – |
+//! | an answer that a stack waits for, about a route or the front door | `WAITING#DOOR` | route id or `front-door`, request | – |
 //! | a VPC link, and the lease on it | `LINK` | name | – |
 //! | an answer about a VPC link that a stack waits for | `LINK-WAITING` | name, request | – |
 //! | an API of the catalogue | `CATALOG-API` | account, region, API id | – |
@@ -85,8 +85,8 @@ pub fn claims_key(front_door: &str, first_segment: &str) -> ItemKey {
 }
 
 /// Where an answer stands that a stack waits for.
-pub fn waiting_key(front_door: &str, route_id: &str, request: &str) -> ItemKey {
-    ItemKey { partition: format!("WAITING#{front_door}"), sort: format!("{route_id}#{request}") }
+pub fn waiting_key(front_door: &str, subject: &str, request: &str) -> ItemKey {
+    ItemKey { partition: format!("WAITING#{front_door}"), sort: format!("{subject}#{request}") }
 }
 
 /// Where a VPC link stands.
@@ -209,6 +209,17 @@ impl<'a, T: Table> Registry<'a, T> {
     /// All records that follow the source at `key`; with an empty sort key, all that follow a source of that kind.
     pub async fn by_source<R: DeserializeOwned>(&self, key: ItemKey) -> Result<Vec<Record<R>>, Error> {
         self.query(ItemQuery { by_source: true, partition: key.partition, sort_prefix: key.sort }).await
+    }
+
+    /// The records like `key` that come after the one at `after`, as many as a page has; none is the end. For partitions
+    /// that tenants can fill, which are never held in memory as a whole.
+    pub async fn page<R: DeserializeOwned>(
+        &self,
+        key: ItemKey,
+        after: Option<&ItemKey>,
+    ) -> Result<Vec<Record<R>>, Error> {
+        let query = ItemQuery { by_source: false, partition: key.partition, sort_prefix: key.sort };
+        self.table.query_page(&query, after).await?.into_iter().map(decode).collect()
     }
 
     async fn query<R: DeserializeOwned>(&self, query: ItemQuery) -> Result<Vec<Record<R>>, Error> {

@@ -14,11 +14,12 @@ use serde_json::{Map, Value, json};
 use shared::aws::model::Fault;
 use shared::aws::model::apis::{Api, Snapshot};
 use shared::aws::{Cause, Stage, VpcLink};
+use shared::custom_resource::{Envelope, Request};
 use shared::entry::Invocation;
 use shared::error::{Error, ErrorType};
 use shared::front_door::claims::Claims;
-use shared::front_door::records::{FrontDoor, Onboarded, Publication, Route, Status};
-use shared::front_door::{RouteSpec, Tenant};
+use shared::front_door::records::{FrontDoor, Onboarded, Publication, Route, Status, Waiting};
+use shared::front_door::{FrontDoorSpec, RouteSpec, Tenant};
 use shared::identity::Caller;
 use shared::lease::Leased;
 use shared::origin::{Origin, Requests, Stamp};
@@ -70,7 +71,59 @@ impl World {
         let backend = json!({"Http": {"Link": "gate", "Url": "http://nlb.example.com/"}});
         let spec = json!({"Path": path, "Methods": methods, "Auth": "NONE", "Backend": backend});
         let grant = Grant { door: self.door.clone(), tenant: None };
-        intake::register(&self.routes, &Self::asked(owner, name), RouteSpec::parse(spec).unwrap(), &grant).await
+        let registered =
+            intake::register(&self.routes, &Self::asked(owner, name), RouteSpec::parse(spec).unwrap(), &grant).await;
+        registered.map(|registered| registered.route)
+    }
+
+    /// What an operator or a tenant asks for, in full.
+    async fn ask(&self, owner: &str, name: &str, spec: Value) -> Route {
+        let grant = Grant { door: self.door.clone(), tenant: None };
+        let asked = gateway::asked(owner, name, &format!("{owner} {name} {spec}"));
+        intake::register(&self.routes, &asked, RouteSpec::parse(spec).unwrap(), &grant).await.unwrap().route
+    }
+
+    async fn waiting(&self) -> Vec<Record<Waiting>> {
+        let key = registry::all_like(registry::waiting_key("default", "", ""));
+        Registry::new(&self.model).list(key).await.unwrap()
+    }
+
+    /// A stack's request about a route. Its answer can go nowhere.
+    fn of_a_stack(kind: &str, path: &str, request_id: &str) -> (Asked, RouteSpec) {
+        let backend = json!({"Http": {"Link": "gate", "Url": "http://nlb.example.com/"}});
+        let spec = json!({"Path": path, "Methods": "GET", "Auth": "NONE", "Backend": backend});
+        let event = json!({
+            "RequestType": kind, "ResponseURL": "https://elsewhere.example/", "RequestId": request_id,
+            "StackId": format!("arn:aws:cloudformation:eu-west-1:{CENTRAL}:stack/pets/9a8b"),
+            "ResourceType": "Custom::Route", "LogicalResourceId": "Route", "ResourceProperties": spec,
+        });
+        let request = Request::parse(event.clone(), &Envelope::parse(&event).unwrap()).unwrap();
+        let (origin, stamp) = (request.origin(), request.stamp());
+        let asked = Asked { owner: CENTRAL.parse().unwrap(), origin, stamp, request: Some(request) };
+        (asked, RouteSpec::parse(spec).unwrap())
+    }
+
+    async fn grant(&self, account: &str, prefixes: &[&str]) {
+        let grants = json!({"AccountId": account, "Prefixes": prefixes, "BackendHosts": ["nlb.example.com"]});
+        let tenant = Onboarded {
+            origin: Origin::Command { name: "team".into() },
+            grants: Tenant::parse(grants).unwrap(),
+            attributes: Map::new(),
+            requests: Requests::default(),
+            deleted: false,
+        };
+        let registry = Registry::new(&self.model);
+        let key = registry::tenant_key(account);
+        let stored: Option<Record<Onboarded>> = registry.get(&key).await.unwrap();
+        let version = stored.map_or(0, |record| record.version);
+        registry.put(&mut Record { version, ..Record::new(key, tenant) }).await.unwrap();
+    }
+
+    async fn change_door(&self, change: impl Fn(&mut FrontDoorSpec)) {
+        let registry = Registry::new(&self.model);
+        let mut record: Record<FrontDoor> = registry.get(&registry::front_door_key("default")).await.unwrap().unwrap();
+        change(&mut record.value.spec);
+        registry.put(&mut record).await.unwrap();
     }
 
     async fn withdraw(&self, name: &str) {
@@ -210,6 +263,154 @@ fn is_made_good(mode: &str, paths: &[&str]) {
                 assert_eq!(world.api().deployments.len(), deployments, "{fault:?} at {call}");
             });
         }
+    }
+}
+
+#[test]
+fn a_route_that_is_refused_stays_live_as_it_was() {
+    for is_terse in [false, true] {
+        runtime().block_on(async {
+            let world = World::build().await;
+            {
+                let mut state = world.model.state();
+                let api = state.apis.get_mut(&API.parse().unwrap()).unwrap();
+                api.refuses.insert("context.nonsense".into());
+                api.is_terse = is_terse;
+            }
+            let other = "222222222222";
+            world.grant(other, &["/zoo"]).await;
+            let spec = |path: &str, header: &str| {
+                let backend = json!({"Http": {"Link": "gate", "Url": "http://nlb.example.com/"}});
+                json!({"Path": path, "Methods": ["GET"], "Auth": "NONE", "Backend": backend, "Headers": {"X-A": header}})
+            };
+            world.ask(CENTRAL, "one", spec("/one", "context.stage")).await;
+            world.ask(other, "zoo", spec("/zoo/{id}", "context.stage")).await;
+            world.publish().await.unwrap().unwrap();
+            let before = world.outcome().await.0.unwrap();
+            // One's own mistake, and 64 of somebody else's while another team changes something.
+            world.ask(CENTRAL, "one", spec("/one", "context.nonsense")).await;
+            for n in 0..64 {
+                world.ask(CENTRAL, &format!("bad{n}"), spec(&format!("/aaa/{n}"), "context.nonsense")).await;
+            }
+            world.ask(other, "zoo", spec("/zoo/{id}", "context.apiId")).await;
+            let mut runs = 0;
+            loop {
+                runs += 1;
+                world.publish().await.unwrap().unwrap();
+                let (shown, routes, _) = world.outcome().await;
+                let shown = shown.unwrap();
+                assert_eq!(shown["paths"]["/one"], before["paths"]["/one"], "it stays as it was");
+                assert!(shown["paths"]["/zoo/{p2}"].to_string().contains("context.apiId"), "the other team's goes live");
+                if routes.values().all(|(status, _)| matches!(status, Status::Live | Status::Rejected)) {
+                    assert_eq!(routes["one"], (Status::Rejected, true));
+                    assert_eq!(routes["zoo"], (Status::Live, true));
+                    break;
+                }
+                let judged = routes.values().filter(|(status, _)| *status == Status::Rejected).count();
+                assert!(routes.values().all(|(status, _)| *status != Status::Waiting), "run {runs}: {judged} were judged");
+            }
+            assert!(runs <= if is_terse { 5 } else { 1 }, "{runs}");
+        });
+    }
+}
+
+#[test]
+fn a_request_that_comes_again_finds_its_own_answer_waiting_and_what_is_live_waits_for_nothing() {
+    runtime().block_on(async {
+        let world = World::build().await;
+        let grant = Grant { door: world.door.clone(), tenant: None };
+        let (asked, spec) = World::of_a_stack("Create", "/one", "r1");
+        for _ in 0..2 {
+            let registered = intake::register(&world.routes, &asked, spec.clone(), &grant).await.unwrap();
+            assert!(!registered.is_live);
+            let waiting = world.waiting().await;
+            assert_eq!((waiting.len(), waiting[0].version), (1, 1), "it is left as it is");
+        }
+        world.publish().await.unwrap().unwrap();
+        assert_eq!(world.waiting().await, [], "nobody takes the answer, which is over and fails nothing");
+
+        let (again, _) = World::of_a_stack("Create", "/one", "r2");
+        assert!(intake::register(&world.routes, &again, spec.clone(), &grant).await.unwrap().is_live);
+        assert_eq!(world.waiting().await, [], "it is answered at once");
+        // Where the stage was put back to a revision that has it not, that would not be true.
+        let key = registry::publication_key("default");
+        let registry = Registry::new(&world.model);
+        let mut record: Record<Leased<Publication>> = registry.get(&key).await.unwrap().unwrap();
+        record.value.value.revision = 0;
+        record.value.value.rolled_back_by = Some("request x".into());
+        registry.put(&mut record).await.unwrap();
+        let (third, _) = World::of_a_stack("Create", "/one", "r3");
+        assert!(!intake::register(&world.routes, &third, spec.clone(), &grant).await.unwrap().is_live);
+        // It is told so before CloudFormation gives up, and not earlier.
+        world.publish().await.unwrap().unwrap();
+        assert_eq!(world.waiting().await.len(), 1);
+        tokio::time::sleep(std::time::Duration::from_secs(3_001)).await;
+        world.publish().await.unwrap().unwrap();
+        assert_eq!(world.waiting().await, []);
+    });
+}
+
+#[test]
+fn answers_that_have_expired_are_nobodys_any_more_and_many_are_read_page_by_page() {
+    runtime().block_on(async {
+        let world = World::build().await;
+        let grant = Grant { door: world.door.clone(), tenant: None };
+        for n in 0..10 {
+            let (asked, spec) = World::of_a_stack("Create", &format!("/one{n}"), &format!("r{n}"));
+            intake::register(&world.routes, &asked, spec, &grant).await.unwrap();
+        }
+        let part = Part::own(&world.door);
+        assert_eq!(publisher::observe::waiting(&world.publisher, &part).await.unwrap(), 10);
+        tokio::time::sleep(std::time::Duration::from_secs(2 * 3_600)).await;
+        assert_eq!(publisher::observe::waiting(&world.publisher, &part).await.unwrap(), 0);
+        world.publish().await.unwrap().unwrap();
+        assert_eq!(world.waiting().await.len(), 10, "DynamoDB removes them");
+    });
+}
+
+#[test]
+fn a_concurrent_modification_is_no_refusal_of_a_route() {
+    runtime().block_on(async {
+        let world = World::build().await;
+        world.register(CENTRAL, "one", "/one", json!("GET")).await.unwrap();
+        world.model.state().apis.get_mut(&API.parse().unwrap()).unwrap().collisions = 2;
+        world.publish().await.unwrap().unwrap();
+        assert_eq!(world.outcome().await.1["one"], (Status::Live, true));
+    });
+}
+
+#[test]
+fn what_something_outside_takes_off_comes_back_with_it_however_many_cycles_later() {
+    let link_goes = async |world: &World, is_there: bool| {
+        world.model.state().vpc_links[0].name = if is_there { "gate" } else { "gone" }.into();
+    };
+    let grant_goes = async |world: &World, is_there: bool| {
+        world.grant("222222222222", if is_there { &["/zoo"] } else { &["/other"] }).await;
+    };
+    let limit_falls = async |world: &World, is_there: bool| {
+        world.change_door(|door| door.resources_max = if is_there { 300 } else { 1 }).await;
+    };
+    for kind in ["link", "grant", "limit"] {
+        runtime().block_on(async {
+            let world = World::build().await;
+            let owner = "222222222222";
+            world.grant(owner, &["/zoo"]).await;
+            world.register(owner, "zoo", "/zoo/{id}", json!("GET")).await.unwrap();
+            world.publish().await.unwrap().unwrap();
+            assert_eq!(world.outcome().await.1["zoo"], (Status::Live, true));
+            for is_there in [false, true] {
+                match kind {
+                    "link" => link_goes(&world, is_there).await,
+                    "grant" => grant_goes(&world, is_there).await,
+                    _ => limit_falls(&world, is_there).await,
+                }
+                for _ in 0..3 {
+                    world.publish().await.unwrap().unwrap();
+                }
+                let expected = if is_there { (Status::Live, true) } else { (Status::Waiting, false) };
+                assert_eq!(world.outcome().await.1["zoo"], expected, "{kind}");
+            }
+        });
     }
 }
 

@@ -55,12 +55,13 @@ pub async fn custom_resource<W: World>(world: &W, invocation: &Invocation, reque
     };
     let name: Option<Name> = physical_id.strip_prefix(&id_of("")).and_then(|name| name.parse().ok());
     let until_seconds = request.signed_at_seconds.unwrap_or(world.now_seconds()) + PATIENCE_SECONDS;
+    let later = Later::new(&request, physical_id.clone())?;
     let waiting = name.clone().map(|name| Waiting {
         name,
         until_seconds,
         is_delete,
         fingerprint: stamp.fingerprint.clone(),
-        later: Later::new(&request, physical_id.clone()),
+        later,
     });
     let asked = Asked { origin, stamp, waiting };
     let link = match (is_delete, name) {

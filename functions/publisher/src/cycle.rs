@@ -14,7 +14,7 @@ use shared::lease::Lease;
 use shared::origin::hash;
 use shared::registry::{self, Record, Registry};
 
-use crate::apply::{self, Imported};
+use crate::apply;
 use crate::observe;
 use crate::part::{self, Part};
 use crate::plan::changes::changes;
@@ -60,6 +60,9 @@ pub async fn publish<W: World>(
         lease.value.rolled_back_by = None;
     }
     let done = under_lease(world, invocation, part, depth, &mut lease).await;
+    if let Err(error) = settle::answer_late(world, part, &lease.value, done.as_ref().err()).await {
+        tracing::error!(front_door = part.name(), "failed to answer who waits for too long: {error}");
+    }
     let publication = lease.value.clone();
     // A lease that was lost is nobody's to give back; what was done under it is what counts.
     if let Err(error) = lease.release(&registry).await {
@@ -101,7 +104,6 @@ async fn under_lease<W: World>(
         return Ok(());
     };
     let door_hash = observe::surroundings(world).await?.hash_with(&part.door);
-    let waiting = observe::waiting(world, &part).await?;
     let records = observe::routes(world, &part).await?;
     // Nobody can have edited a shard that has no REST API yet.
     let is_unmade = part.segment().is_some() && lease.value.shard_api.is_none();
@@ -113,7 +115,7 @@ async fn under_lease<W: World>(
     if selection.goes.is_empty() && lease.value.revision == 0 && part.door.base_paths()?.is_empty() {
         // API Gateway deploys nothing that has no method, and there is nothing to take off.
         lease.value.door_hash = door_hash;
-        return settle::settle(world, &part.door, records, waiting, &selection, 0).await;
+        return settle::settle(world, &part, records, &selection, 0).await;
     }
     part.door.rest_api_id = part::ensure_api(world, &part, lease).await?;
     let (part, door) = (&part, &part.door);
@@ -145,8 +147,9 @@ async fn under_lease<W: World>(
             plan = changes(&reading.routes, &selection).join("\n"),
             "publishing"
         );
-        let Imported { document, left_out } = apply::import(world, door, &had, &mut selection).await?;
-        selection.verdicts.extend(left_out);
+        let imported = apply::import(world, invocation, door, &had, &reading, selection).await?;
+        let document = imported.document;
+        selection = imported.selection;
         // When all that was new is refused, what is live is what it was.
         if lease.value.hash != hash(&document.to_string()) || shown.is_none() {
             let draft = Draft { part, reading: &reading, selection: &selection, document, stage: stage.as_ref() };
@@ -160,7 +163,7 @@ async fn under_lease<W: World>(
     }
     part::ensure_mapping(world, part).await?;
     lease.value.door_hash = door_hash;
-    settle::settle(world, door, records, waiting, &selection, lease.value.revision).await
+    settle::settle(world, part, records, &selection, lease.value.revision).await
 }
 
 /// Points the stage at what is published, and its variables at where the links lead now.
@@ -245,10 +248,10 @@ async fn make_room<W: World>(
 /// every five seconds.
 async fn gather<W: World>(world: &W, invocation: &Invocation, part: &Part) -> Result<(), Error> {
     let began = world.now_millis();
-    let mut before = observe::waiting(world, part).await?.len();
+    let mut before = observe::waiting(world, part).await?;
     while before >= BURST && world.now_millis() - began < GATHER_MILLIS && invocation.remaining() > NEEDED {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = observe::waiting(world, part).await?.len();
+        let now = observe::waiting(world, part).await?;
         if now < before + BURST {
             break;
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 use serde_json::{Map, Value, json};
-use shared::aws::{GatewayResponse, ResourceMethod, RestApi, RestApis, VpcLink, VpcLinks};
+use shared::aws::{GatewayResponse, ItemKey, ResourceMethod, RestApi, RestApis, VpcLink, VpcLinks};
 use shared::error::Error;
 use shared::front_door::claims::Claims;
 use shared::front_door::links::Link as OwnLink;
@@ -55,17 +55,46 @@ pub async fn routes<W: World>(world: &W, part: &Part) -> Result<Vec<Record<Route
 /// Records that are read at a time.
 const READS_MAX: usize = 20;
 
-/// The answers that stacks wait for.
-pub async fn all_waiting<W: World>(world: &W, door: &Name) -> Result<Vec<Record<Waiting>>, Error> {
-    let key = registry::all_like(registry::waiting_key(door.as_str(), "", ""));
-    Registry::new(world.table()).list(key).await
+/// The answers that stacks wait for, page by page: tenants decide how many there are. What has expired is nobody's any more.
+#[derive(Debug)]
+pub struct WaitingPages {
+    key: ItemKey,
+    after: Option<ItemKey>,
 }
 
-/// The answers that stacks wait for from a part.
-pub async fn waiting<W: World>(world: &W, part: &Part) -> Result<Vec<Record<Waiting>>, Error> {
-    let mut all = all_waiting(world, &part.door.name).await?;
-    all.retain(|one| part.claims().is_none_or(|segment| one.value.segment == segment));
-    Ok(all)
+impl WaitingPages {
+    /// Those about a front door and its routes.
+    pub fn of(door: &Name) -> Self {
+        Self { key: registry::all_like(registry::waiting_key(door.as_str(), "", "")), after: None }
+    }
+
+    /// The next page; none is the end.
+    pub async fn next<W: World>(&mut self, world: &W) -> Result<Option<Vec<Record<Waiting>>>, Error> {
+        let page = Registry::new(world.table()).page::<Waiting>(self.key.clone(), self.after.as_ref()).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        self.after = Some(last.key.clone());
+        let now = world.now_millis() / 1_000;
+        let is_wanted = |one: &Record<Waiting>| one.expires_at_seconds.is_none_or(|expires| expires > now);
+        Ok(Some(page.into_iter().filter(is_wanted).collect()))
+    }
+}
+
+/// How many stacks wait for a part.
+pub async fn waiting<W: World>(world: &W, part: &Part) -> Result<usize, Error> {
+    let (mut pages, mut count) = (WaitingPages::of(&part.door.name), 0);
+    while let Some(page) = pages.next(world).await? {
+        count += page.iter().filter(|one| part.has(one.value.segment())).count();
+    }
+    Ok(count)
+}
+
+/// The first segments that stacks wait for.
+pub async fn waiting_segments<W: World>(world: &W, door: &Name) -> Result<BTreeSet<String>, Error> {
+    let (mut pages, mut segments) = (WaitingPages::of(door), BTreeSet::new());
+    while let Some(page) = pages.next(world).await? {
+        segments.extend(page.iter().map(|one| one.value.segment().to_owned()));
+    }
+    Ok(segments)
 }
 
 /// What is published, read without the lease.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::aws::{AwsError, RestApi, RestApis};
 use shared::error::Error;
 use shared::front_door::FrontDoorSpec;
-use shared::front_door::records::{FrontDoor, Publication, Route, Status, Waiting};
+use shared::front_door::records::{FrontDoor, Publication, Route, Status};
 use shared::lease::{Lease, Leased};
 use shared::registry::{self, Record, Registry};
 use shared::types::RestApiId;
@@ -91,7 +91,8 @@ impl Part {
         publication.shard_api.as_ref().unwrap_or(&self.door.rest_api_id)
     }
 
-    fn has(&self, segment: &str) -> bool {
+    /// Whether what has claims below this first segment is in it.
+    pub fn has(&self, segment: &str) -> bool {
         self.claims().is_none_or(|own| own == segment)
     }
 }
@@ -121,18 +122,18 @@ pub async fn pending<W: World>(
     let is_settled = |route: &Route| matches!(route.status, Status::Live | Status::Rejected);
     let is_pending = |(part, publication): &(Part, Publication)| {
         publication.door_hash != surroundings.hash_with(&part.door)
-            || waiting.iter().any(|one| part.has(&one.value.segment))
+            || waiting.iter().any(|segment| part.has(segment))
             || routes.iter().map(|one| &one.value).any(|route| part.has(route.spec.path.first()) && !is_settled(route))
     };
     Ok(parts.into_iter().filter(is_pending).map(|(part, _)| part).collect())
 }
 
-type Read = (Vec<(Part, Publication)>, Vec<Record<Route>>, Vec<Record<Waiting>>);
+type Read = (Vec<(Part, Publication)>, Vec<Record<Route>>, BTreeSet<String>);
 
 async fn read<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Read, Error> {
     let own = Part::own(door);
     let routes = observe::all_routes(world, &door.name).await?;
-    let waiting = observe::all_waiting(world, &door.name).await?;
+    let waiting = observe::waiting_segments(world, &door.name).await?;
     let name = door.name.as_str();
     let records: Vec<Record<Leased<Publication>>> =
         Registry::new(world.table()).list(registry::publication_key(name)).await?;
@@ -142,8 +143,7 @@ async fn read<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Read, Error> 
     if own.place == Place::Root {
         let published = publications.keys().filter_map(|key| key.strip_prefix(name)?.strip_prefix('/'));
         let asked = routes.iter().map(|one| one.value.spec.path.first());
-        let segments: BTreeSet<&str> =
-            published.chain(asked).chain(waiting.iter().map(|one| one.value.segment.as_str())).collect();
+        let segments: BTreeSet<&str> = published.chain(asked).chain(waiting.iter().map(String::as_str)).collect();
         parts.extend(segments.into_iter().filter(|segment| *segment != "*").map(|segment| Part::below(door, segment)));
     }
     parts.push(own);

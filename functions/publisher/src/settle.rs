@@ -12,10 +12,12 @@ use shared::aws::{Bus, OwnEvent};
 use shared::custom_resource::Outcome;
 use shared::error::{Error, ErrorType};
 use shared::front_door::claims::Claims;
-use shared::front_door::records::{Live, Refusal, Route, Status, Waiting};
+use shared::front_door::records::{Awaited, Live, Publication, Refusal, Route, Status, Waiting};
 use shared::front_door::{FrontDoorSpec, RouteSpec};
 use shared::registry::{self, Record, Registry};
 
+use crate::observe::WaitingPages;
+use crate::part::Part;
 use crate::plan::{Selection, Verdict};
 use crate::world::World;
 
@@ -25,17 +27,19 @@ const CONCURRENT_MAX: usize = 20;
 const TRANSACTION_MAX: usize = 99;
 /// A tombstone outlives every repetition of a request.
 const TOMBSTONE_SECONDS: u64 = 24 * 3_600;
+/// How many searches in a row a route waits for, before it waits for the schedule.
+const SEARCHES_MAX: u32 = 5;
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// Writes down what became of the routes in `records` with `revision`, and answers.
 pub async fn settle<W: World>(
     world: &W,
-    door: &FrontDoorSpec,
+    part: &Part,
     records: Vec<Record<Route>>,
-    waiting: Vec<Record<Waiting>>,
     selection: &Selection,
     revision: u64,
 ) -> Result<(), Error> {
+    let door = &part.door;
     let published: BTreeMap<&str, &RouteSpec> = selection.goes.iter().map(|one| (one.id.as_str(), &one.spec)).collect();
     let (mut gone, mut changed, mut settled) = (Vec::new(), Vec::new(), BTreeMap::new());
     for record in records {
@@ -54,28 +58,29 @@ pub async fn settle<W: World>(
     let lost = [lost, write(world, changed).await?].concat();
     // Whoever was asked for anew meanwhile has not settled; a run that died may have settled others and not answered.
     settled.retain(|id, _| !lost.contains(id));
-    for record in &waiting {
-        let id = &record.value.route_id;
-        if !settled.contains_key(id) && !lost.contains(id) {
-            let stored = Registry::new(world.table()).get::<Route>(&registry::route_key(id)).await?;
-            let gone = stored.filter(|route| route.value.status == Status::Deleted);
-            settled.extend(gone.map(|route| (id.clone(), route.value)));
-        }
-    }
     if !events.is_empty() {
         world.bus().put(&events).await?;
     }
-    answer(world, door, waiting, settled).await
+    answer_all(world, part, &settled, &lost).await
 }
 
 fn conclude(route: &mut Route, verdict: &Verdict, published: Option<&RouteSpec>, revision: u64) {
-    let (status, refusal) = match verdict {
+    let searches = std::mem::take(&mut route.searches);
+    (route.status, route.refusal) = match verdict {
         Verdict::Live => (Status::Live, None),
-        Verdict::Waits(refusal) => (Status::Waiting, Some(refusal.clone())),
+        // The record is written as PENDING, and the registry's stream wakes the publisher for it.
+        Verdict::Undecided(_) if searches < SEARCHES_MAX => {
+            route.searches = searches + 1;
+            (Status::Pending, None)
+        }
+        Verdict::Waits(refusal) | Verdict::Undecided(refusal) => (Status::Waiting, Some(refusal.clone())),
         Verdict::Rejected(refusal) => (Status::Rejected, Some(refusal.clone())),
         Verdict::Deleted => (Status::Deleted, None),
     };
-    (route.status, route.refusal) = (status, refusal);
+    // What something outside has taken off comes back with that; what was rejected as it was asked for does not.
+    let was_live = route.live.as_ref().or(route.suspended.as_ref()).cloned();
+    let is_over = route.status == Status::Rejected && was_live.as_ref().is_some_and(|live| live.spec == route.spec);
+    route.suspended = was_live.filter(|_| published.is_none() && route.status != Status::Deleted && !is_over);
     let is_same = |live: &Live, spec: &RouteSpec| live.spec == *spec;
     route.live = published.map(|spec| match route.live.take() {
         Some(live) if is_same(&live, spec) => Live { generation: route.generation, ..live },
@@ -156,35 +161,100 @@ async fn write<W: World>(world: &W, records: Vec<Record<Route>>) -> Result<Vec<S
     Ok(lost.into_iter().flatten().collect())
 }
 
-/// Answers every stack whose route has settled. The URL goes once it was used; one that can't be reached is kept for the
-/// next run, until it expires.
-async fn answer<W: World>(
+/// Answers every stack whose route has settled, page by page. No answer holds a publication back: what CloudFormation
+/// refuses is over, and what can't be reached is kept for the next run until it expires.
+async fn answer_all<W: World>(
     world: &W,
-    door: &FrontDoorSpec,
-    waiting: Vec<Record<Waiting>>,
-    settled: BTreeMap<String, Route>,
+    part: &Part,
+    settled: &BTreeMap<String, Route>,
+    lost: &[String],
 ) -> Result<(), Error> {
-    let registry = Registry::new(world.table());
-    let url = door.invoke_url(world.region());
-    let due = waiting.into_iter().filter_map(|record| {
-        let answer = outcome(&url, &record.value, settled.get(&record.value.route_id))?;
-        Some((record, answer))
+    let url = part.door.invoke_url(world.region());
+    let mut pages = WaitingPages::of(&part.door.name);
+    while let Some(page) = pages.next(world).await? {
+        let mut due = Vec::new();
+        for record in page.into_iter().filter(|one| part.has(one.value.segment())) {
+            let Awaited::Route { id, .. } = &record.value.about else { continue };
+            let answer = match settled.get(id) {
+                Some(route) => outcome(&url, &record.value, route),
+                None if lost.contains(id) => None,
+                None => deleted(world, id).await?.and_then(|route| outcome(&url, &record.value, &route)),
+            };
+            due.extend(answer.map(|answer| (record, answer)));
+        }
+        answer(world, due).await;
+    }
+    Ok(())
+}
+
+/// A route that an earlier run has taken off.
+async fn deleted<W: World>(world: &W, id: &str) -> Result<Option<Route>, Error> {
+    let stored = Registry::new(world.table()).get::<Route>(&registry::route_key(id)).await?;
+    Ok(stored.map(|record| record.value).filter(|route| route.status == Status::Deleted))
+}
+
+type Due = (Record<Waiting>, Result<Outcome, Error>);
+
+async fn answer<W: World>(world: &W, due: Vec<Due>) {
+    let answers = due.into_iter().map(|(record, result)| async move {
+        let resource = record.value.later.physical_id.clone();
+        if let Err(error) = world.responder().answer(&record.value.later, result, ANSWER).await {
+            tracing::error!(resource, "an answer waits for the next run: {error}");
+            return;
+        }
+        if let Err(error) = Registry::new(world.table()).delete(&record).await {
+            tracing::error!(resource, "an answer that was given may be given again: {error}");
+        }
     });
-    let registry = &registry;
-    let answers = due.map(|(record, answer)| async move {
-        world.responder().answer(&record.value.later, answer, ANSWER).await?;
-        registry.delete(&record).await
-    });
-    let results: Vec<Result<(), Error>> =
-        futures::stream::iter(answers).buffer_unordered(CONCURRENT_MAX).collect().await;
-    results.into_iter().collect()
+    futures::stream::iter(answers).buffer_unordered(CONCURRENT_MAX).collect::<Vec<()>>().await;
+}
+
+/// Tells who has waited for as long as CloudFormation waits why nothing has come of it yet. `failure` is why the part could
+/// not be published, if it could not.
+pub async fn answer_late<W: World>(
+    world: &W,
+    part: &Part,
+    publication: &Publication,
+    failure: Option<&Error>,
+) -> Result<(), Error> {
+    let now = world.now_millis() / 1_000;
+    let mut pages = WaitingPages::of(&part.door.name);
+    while let Some(page) = pages.next(world).await? {
+        let mut due = Vec::new();
+        let is_late = |one: &Record<Waiting>| part.has(one.value.segment()) && one.value.answer_by_seconds <= now;
+        for record in page.into_iter().filter(is_late) {
+            let refusal = match &record.value.about {
+                Awaited::FrontDoor => None,
+                Awaited::Route { id, .. } => {
+                    let stored = Registry::new(world.table()).get::<Route>(&registry::route_key(id)).await?;
+                    stored.and_then(|record| record.value.refusal)
+                }
+            };
+            due.push((record, Err(too_late(part, publication, refusal.as_ref(), failure))));
+        }
+        answer(world, due).await;
+    }
+    Ok(())
+}
+
+fn too_late(part: &Part, publication: &Publication, refusal: Option<&Refusal>, failure: Option<&Error>) -> Error {
+    let why = match (&publication.rolled_back_by, refusal, failure) {
+        (Some(by), ..) => format!(
+            "the front door {} was put back to revision {} by {by}: the command publish of the publisher puts it forward",
+            part.name(),
+            publication.revision
+        ),
+        (None, Some(refusal), _) => refusal.message.clone(),
+        (None, None, Some(failure)) => format!("the front door {} can't be published: {failure}", part.name()),
+        (None, None, None) => format!("the front door {} was not published yet", part.name()),
+    };
+    Error::blocked(format!("it is not live, and CloudFormation waits no longer: {why}"))
 }
 
 /// What a stack hears of its request; nothing yet while that has not settled.
-fn outcome(url: &str, waiting: &Waiting, route: Option<&Route>) -> Option<Result<Outcome, Error>> {
+fn outcome(url: &str, waiting: &Waiting, route: &Route) -> Option<Result<Outcome, Error>> {
     let physical_id = waiting.later.physical_id.clone();
     let overtaken = || Error::conflict("a later request about the same route has overtaken this one");
-    let route = route?;
     if waiting.generation > route.generation {
         return None;
     }

@@ -12,8 +12,8 @@ use shared::aws::Item;
 use shared::custom_resource::{Later, Request};
 use shared::error::{Error, ErrorType};
 use shared::front_door::claims::{self, Claims};
-use shared::front_door::records::{Publication, Route, Status, Waiting};
-use shared::front_door::{Method, RouteSpec};
+use shared::front_door::records::{Awaited, Publication, Route, Status, Waiting};
+use shared::front_door::{Method, RoutePath, RouteSpec};
 use shared::lease::Leased;
 use shared::origin::{Origin, Requests, Stamp};
 use shared::registry::{self, Record, Registry};
@@ -55,13 +55,22 @@ pub fn route_id(owner: &AccountId, origin: &Origin, spec: &RouteSpec) -> String 
     origin.id(&kind(owner), &format!("{} {}", spec.front_door, spec.path.canonical()))
 }
 
+/// A route as it was written down.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// The route.
+    pub route: Route,
+    /// Whether it is live like this already, so that nobody has to wait for the publisher.
+    pub is_live: bool,
+}
+
 /// Claims the route's path and writes it down; the publisher does the rest.
-pub async fn register<W: World>(world: &W, asked: &Asked, spec: RouteSpec, grant: &Grant) -> Result<Route, Error> {
+pub async fn register<W: World>(world: &W, asked: &Asked, spec: RouteSpec, grant: &Grant) -> Result<Registered, Error> {
     check_base_definition(&spec, grant)?;
     again_on_conflict(|| attempt(world, asked, &spec, grant)).await
 }
 
-async fn attempt<W: World>(world: &W, asked: &Asked, spec: &RouteSpec, grant: &Grant) -> Result<Route, Raced> {
+async fn attempt<W: World>(world: &W, asked: &Asked, spec: &RouteSpec, grant: &Grant) -> Result<Registered, Raced> {
     let registry = Registry::new(world.table());
     let id = route_id(&asked.owner, &asked.origin, spec);
     let stored = registry.get::<Route>(&registry::route_key(&id)).await?;
@@ -83,9 +92,27 @@ async fn attempt<W: World>(world: &W, asked: &Asked, spec: &RouteSpec, grant: &G
     if claims.value != before {
         items.push(fitting(claims.next()?, spec)?);
     }
-    items.extend(waiting(world, asked, &record.value)?);
+    let is_live = is_live(world, grant, &record.value).await?;
+    if !is_live {
+        items.extend(waiting(world, asked, &record.value).await?);
+    }
     write(&registry, &items).await?;
-    Ok(record.value)
+    Ok(Registered { route: record.value, is_live })
+}
+
+/// Whether the live stage shows the route as it is asked for; not where it was put back to an earlier revision.
+async fn is_live<W: World>(world: &W, grant: &Grant, route: &Route) -> Result<bool, Error> {
+    let (Status::Live, Some(live)) = (route.status, &route.live) else {
+        return Ok(false);
+    };
+    let (door, segment) = (grant.door.name.as_str(), route.spec.path.first());
+    let part = match grant.door.shards {
+        Some(_) if segment != RoutePath::ROOT => format!("{door}/{segment}"),
+        _ => door.to_owned(),
+    };
+    let key = registry::publication_key(&part);
+    let published = Registry::new(world.table()).get::<Leased<Publication>>(&key).await?;
+    Ok(published.is_some_and(|record| record.value.value.shows(live)))
 }
 
 /// What `register` would do now, changing nothing.
@@ -130,6 +157,8 @@ fn record_of(
                 status: Status::Deleted,
                 refusal: None,
                 live: None,
+                suspended: None,
+                searches: 0,
                 requests: Requests::default(),
             },
         )
@@ -145,8 +174,12 @@ fn record_of(
     if !is_as_asked {
         route.generation += 1;
         route.spec = spec.clone();
-        route.status = Status::Pending;
+        // What was live when a change was rejected is live still: nobody is at work on it.
+        let live = route.live.as_mut().filter(|live| route.status == Status::Rejected && live.spec == *spec);
+        let is_live = live.map(|live| live.generation = route.generation).is_some();
+        route.status = if is_live { Status::Live } else { Status::Pending };
         route.refusal = None;
+        route.searches = 0;
     }
     route.requests.note(asked.stamp.clone());
     record.expires_at_seconds = None;
@@ -172,7 +205,7 @@ pub async fn withdraw<W: World>(world: &W, asked: &Asked, id: &str) -> Result<Op
         }
         route.requests.note(asked.stamp.clone());
         let mut items = vec![record.next()?];
-        items.extend(waiting(world, asked, &record.value)?);
+        items.extend(waiting(world, asked, &record.value).await?);
         write(&registry, &items).await?;
         Ok(Some(record.value))
     })
@@ -200,7 +233,7 @@ pub async fn list<W: World>(world: &W, id_prefix: &str) -> Result<Vec<Route>, Er
     Ok(records.into_iter().map(|record| record.value).filter(|route| route.status != Status::Deleted).collect())
 }
 
-fn waiting<W: World>(world: &W, asked: &Asked, route: &Route) -> Result<Option<Item>, Error> {
+async fn waiting<W: World>(world: &W, asked: &Asked, route: &Route) -> Result<Option<Item>, Error> {
     let Some(request) = &asked.request else {
         return Ok(None);
     };
@@ -208,14 +241,30 @@ fn waiting<W: World>(world: &W, asked: &Asked, route: &Route) -> Result<Option<I
         Status::Deleting => request.physical_resource_id.clone().unwrap_or_else(|| route.id.clone()),
         _ => route.id.clone(),
     };
-    let later = Later::new(request, physical_id);
-    let segment = route.spec.path.first().to_owned();
-    let waiting = Waiting { route_id: route.id.clone(), segment, generation: route.generation, later };
+    let about = Awaited::Route { id: route.id.clone(), segment: route.spec.path.first().to_owned() };
     let door = route.spec.front_door.as_str();
-    // A request that comes again finds its own, and is answered once.
-    let key = registry::waiting_key(door, &route.id, &asked.stamp.fingerprint);
-    let mut record = Record::new(key, waiting);
-    record.expires_at_seconds = Some(world.now_seconds() + WAITING_SECONDS);
+    awaited(world, request, physical_id, door, about, route.generation).await
+}
+
+/// The answer that a stack waits for, to be written. A request that comes again finds its own, leaves it, and is answered once.
+pub async fn awaited<W: World>(
+    world: &W,
+    request: &Request,
+    physical_id: String,
+    door: &str,
+    about: Awaited,
+    generation: u64,
+) -> Result<Option<Item>, Error> {
+    let now = world.now_seconds();
+    let later = Later::new(request, physical_id)?;
+    let waiting = Waiting { about, generation, answer_by_seconds: request.answer_by_seconds(now), later };
+    let key = registry::waiting_key(door, waiting.subject(), &request.fingerprint());
+    let stored = Registry::new(world.table()).get::<Waiting>(&key).await?;
+    if stored.as_ref().is_some_and(|stored| stored.value.generation == generation) {
+        return Ok(None);
+    }
+    let mut record = Record { version: stored.map_or(0, |stored| stored.version), ..Record::new(key, waiting) };
+    record.expires_at_seconds = Some(now + WAITING_SECONDS);
     record.next().map(Some)
 }
 

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use aws_config::SdkConfig;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ const INDEX: &str = "by-source";
 
 /// A query that has more pages than this (of 1 MB each) is refused rather than followed without end.
 const PAGES_MAX: usize = 1_000;
+
+/// Items of a page that is read by itself; a full megabyte of them comes earlier.
+const ITEM_PAGE: i32 = 500;
 
 /// The registry's table.
 #[derive(Clone, Debug)]
@@ -101,22 +105,7 @@ impl Table for DynamoTable {
     }
 
     async fn query(&self, query: &ItemQuery) -> Answer<Vec<Item>> {
-        let (partition, sort) = if query.by_source { ("gsi1pk", "gsi1sk") } else { ("pk", "sk") };
-        let condition = match query.sort_prefix.is_empty() {
-            true => format!("{partition} = :partition"),
-            false => format!("{partition} = :partition AND begins_with({sort}, :sort)"),
-        };
-        let call = self.client.query().table_name(&self.name).key_condition_expression(condition);
-        let call = call.expression_attribute_values(":partition", AttributeValue::S(query.partition.clone()));
-        let call = match query.sort_prefix.is_empty() {
-            true => call,
-            false => call.expression_attribute_values(":sort", AttributeValue::S(query.sort_prefix.clone())),
-        };
-        let call = match query.by_source {
-            true => call.index_name(INDEX),
-            false => call.consistent_read(true),
-        };
-        let mut pages = call.into_paginator().send();
+        let mut pages = self.query_call(query).into_paginator().send();
         let mut items = Vec::new();
         for _ in 0..PAGES_MAX {
             let Some(page) = pages.next().await else {
@@ -128,6 +117,36 @@ impl Table for DynamoTable {
             }
         }
         Err(unreadable("Query", &query.partition, format!("more than {PAGES_MAX} pages")))
+    }
+
+    async fn query_page(&self, query: &ItemQuery, after: Option<&ItemKey>) -> Answer<Vec<Item>> {
+        let start = after.map(|key| {
+            let attribute = |text: &str| AttributeValue::S(text.to_owned());
+            HashMap::from([("pk".to_owned(), attribute(&key.partition)), ("sk".to_owned(), attribute(&key.sort))])
+        });
+        let call = self.query_call(query).limit(ITEM_PAGE).set_exclusive_start_key(start);
+        let page = call.send().await.map_err(|e| failed("Query", &query.partition, e))?;
+        page.items.unwrap_or_default().into_iter().map(|item| decode("Query", item)).collect()
+    }
+}
+
+impl DynamoTable {
+    fn query_call(&self, query: &ItemQuery) -> QueryFluentBuilder {
+        let (partition, sort) = if query.by_source { ("gsi1pk", "gsi1sk") } else { ("pk", "sk") };
+        let condition = match query.sort_prefix.is_empty() {
+            true => format!("{partition} = :partition"),
+            false => format!("{partition} = :partition AND begins_with({sort}, :sort)"),
+        };
+        let call = self.client.query().table_name(&self.name).key_condition_expression(condition);
+        let call = call.expression_attribute_values(":partition", AttributeValue::S(query.partition.clone()));
+        let call = match query.sort_prefix.is_empty() {
+            true => call,
+            false => call.expression_attribute_values(":sort", AttributeValue::S(query.sort_prefix.clone())),
+        };
+        match query.by_source {
+            true => call.index_name(INDEX),
+            false => call.consistent_read(true),
+        }
     }
 }
 

@@ -363,6 +363,9 @@ pub trait Table: Send + Sync {
 
     /// Query, every page, in the order of the sort key; the table's own partitions strongly consistent.
     fn query(&self, query: &ItemQuery) -> impl Future<Output = Answer<Vec<Item>>> + Send;
+
+    /// Query, the page that comes after this item; an empty one is the end.
+    fn query_page(&self, query: &ItemQuery, after: Option<&ItemKey>) -> impl Future<Output = Answer<Vec<Item>>> + Send;
 }
 
 /// A message for a queue.

@@ -44,6 +44,9 @@ pub enum Fault {
 /// Entries per SendMessageBatch and PutEvents.
 const ENTRIES_MAX: usize = 10;
 
+/// Items of a page: few, so that simulations have several.
+const PAGE_ITEMS: usize = 3;
+
 /// An AWS. A clone is the same AWS.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
@@ -501,6 +504,15 @@ impl Table for Model {
                 state.items.values().filter(|item| key(item).is_some_and(matches)).cloned().collect();
             items.sort_by_key(|item| key(item));
             Ok(items)
+        })
+    }
+
+    fn query_page(&self, query: &ItemQuery, after: Option<&ItemKey>) -> impl Future<Output = Answer<Vec<Item>>> + Send {
+        self.call("Query", move |state| {
+            let is_after = |key: &ItemKey| after.is_none_or(|after| key > after);
+            let matches = |key: &ItemKey| key.partition == query.partition && key.sort.starts_with(&query.sort_prefix);
+            let items = state.items.iter().filter(|(key, _)| matches(key) && is_after(key));
+            Ok(items.take(PAGE_ITEMS).map(|(_, item)| item.clone()).collect())
         })
     }
 }

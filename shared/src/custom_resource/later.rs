@@ -21,15 +21,16 @@ pub struct Later {
 }
 
 impl Later {
-    /// Keeps what an answer to `request` needs.
-    pub fn new(request: &Request, physical_id: String) -> Self {
-        Self {
+    /// Keeps what an answer to `request` needs. What would be too long for an answer is refused now, not when it is due.
+    pub fn new(request: &Request, physical_id: String) -> Result<Self, Error> {
+        let later = Self {
             response_url: request.response_url.clone(),
             stack_id: request.stack_id.as_str().to_owned(),
             request_id: request.request_id.clone(),
             logical_resource_id: request.logical_resource_id.clone(),
             physical_id,
-        }
+        };
+        later.envelope().map(|_| later)
     }
 
     pub(super) fn envelope(&self) -> Result<Envelope, Error> {

@@ -16,7 +16,7 @@ mod serve;
 
 pub use answer::Outcome;
 pub use later::{Later, Reply};
-pub use request::{Kind, Request, StackId};
+pub use request::{Envelope, Kind, Request, StackId};
 pub use responder::Responder;
 pub use response_url::{AllowedHosts, ResponseUrl};
 pub use serve::serve;

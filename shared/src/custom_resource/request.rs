@@ -17,6 +17,18 @@ use crate::types::{AccountId, Arn, Malformed};
 /// What an answer repeats of the request, as JSON: CloudFormation takes 4,096 bytes, and a reason has to fit too.
 const REPEATED_BYTES_MAX: usize = 3_000;
 
+/// CloudFormation's pre-signed URLs have less than 2 KB; it is kept where the answer is put off.
+const RESPONSE_URL_BYTES_MAX: usize = 8 << 10;
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
+const STACK_NAME_MAX: usize = 128;
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResource.html>
+const LOGICAL_ID_MAX: usize = 255;
+/// How long CloudFormation waits where the template does not say.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html>
+const SERVICE_TIMEOUT_SECONDS: u64 = 3_600;
+/// The schedule looks at what waits every five minutes: an answer has to be due at two of its looks.
+const MARGIN_SECONDS_MAX: u64 = 600;
+
 /// What CloudFormation wants of the resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -59,7 +71,7 @@ impl StackId {
             let parts: Vec<&str> = arn.resource.split('/').collect();
             arn.service == "cloudformation"
                 && is_region(arn.region)
-                && matches!(parts[..], ["stack", name, id] if !name.is_empty() && !id.is_empty())
+                && matches!(parts[..], ["stack", name, id] if is_name(name, STACK_NAME_MAX) && !id.is_empty())
         };
         let arn = Arn::parse(text).filter(is_stack).ok_or_else(|| Malformed::new(text, wanted))?;
         Ok(Self { arn: text.to_owned(), account: arn.account.parse()?, region: arn.region.to_owned() })
@@ -84,6 +96,11 @@ impl StackId {
     pub fn name(&self) -> &str {
         self.arn.split('/').nth(1).unwrap_or_default()
     }
+}
+
+/// Names of stacks and resources stand in plans and in other teams' errors: letters, digits and dashes, no line ends.
+fn is_name(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// A region becomes part of a host's name: nothing but what a region's name is made of.
@@ -129,6 +146,8 @@ pub struct Request {
     pub properties: Value,
     /// What the user had written before, on Update.
     pub old_properties: Option<Value>,
+    /// How long CloudFormation waits for the answer.
+    pub service_timeout_seconds: u64,
     /// When CloudFormation signed the request, in seconds since the epoch; it orders the requests of one resource.
     pub signed_at_seconds: Option<u64>,
 }
@@ -146,6 +165,12 @@ impl Request {
     pub fn stamp(&self) -> Stamp {
         Stamp { fingerprint: self.fingerprint(), signed_at_seconds: self.signed_at_seconds }
     }
+
+    /// When the answer is due at the latest, in seconds since the epoch: before CloudFormation gives up.
+    pub fn answer_by_seconds(&self, now_seconds: u64) -> u64 {
+        let margin = MARGIN_SECONDS_MAX.min(self.service_timeout_seconds / 2);
+        self.signed_at_seconds.unwrap_or(now_seconds) + self.service_timeout_seconds - margin
+    }
 }
 
 impl Envelope {
@@ -161,6 +186,14 @@ impl Envelope {
             physical_resource_id: text(event, "PhysicalResourceId").map(str::to_owned),
             kind: text(event, "RequestType").and_then(Kind::of),
         };
+        if envelope.response_url.expose().len() > RESPONSE_URL_BYTES_MAX {
+            return Err(Error::invalid(format!("ResponseURL: it has more than {RESPONSE_URL_BYTES_MAX} bytes")));
+        }
+        if !is_name(&envelope.logical_resource_id, LOGICAL_ID_MAX) {
+            return Err(Error::invalid(format!(
+                "LogicalResourceId: it is not 1 to {LOGICAL_ID_MAX} letters, digits or dashes"
+            )));
+        }
         let Self { stack_id, request_id, logical_resource_id, physical_resource_id, .. } = &envelope;
         let repeated = serde_json::json!([stack_id.as_str(), request_id, logical_resource_id, physical_resource_id]);
         if repeated.to_string().len() > REPEATED_BYTES_MAX {
@@ -219,6 +252,7 @@ impl Request {
         if kind != Kind::Create && physical_resource_id.is_none() {
             return Err(not_whole("PhysicalResourceId is empty"));
         }
+        let service_timeout_seconds = service_timeout(&properties);
         let old_properties = old_properties.map(|old| written_by_the_user("OldResourceProperties", old)).transpose()?;
         Ok(Self {
             kind,
@@ -231,6 +265,7 @@ impl Request {
             physical_resource_id,
             properties: written_by_the_user("ResourceProperties", properties)?,
             old_properties,
+            service_timeout_seconds,
         })
     }
 
@@ -251,6 +286,16 @@ fn not_whole(why: impl fmt::Display) -> Error {
 /// One of the three request types; an error names the field.
 fn read<T: DeserializeOwned>(event: Value) -> Result<T, Error> {
     serde_path_to_error::deserialize(event).map_err(not_whole)
+}
+
+/// `ServiceTimeout`, from 1 to 3,600.
+fn service_timeout(properties: &Value) -> u64 {
+    let given = match properties.get("ServiceTimeout") {
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(other) => other.as_u64(),
+        None => None,
+    };
+    given.filter(|seconds| (1..=SERVICE_TIMEOUT_SECONDS).contains(seconds)).unwrap_or(SERVICE_TIMEOUT_SECONDS)
 }
 
 /// The properties without what is for CloudFormation itself.
@@ -294,6 +339,10 @@ mod tests {
         assert_eq!(request.stack_id.account().as_str(), "111122223333");
         assert_eq!((request.kind, request.resource_type.as_str()), (Kind::Create, "Custom::Binding"));
         assert_eq!(request.signed_at_seconds, Some(1_795_169_472));
+        assert_eq!(request.answer_by_seconds(0), 1_795_169_472 + 30, "half of a short ServiceTimeout");
+        let mut event = event();
+        event["ResourceProperties"] = json!({});
+        assert_eq!(parse(event).unwrap().answer_by_seconds(0), 1_795_169_472 + 3_000, "ten minutes before the hour");
     }
 
     #[test]
@@ -329,7 +378,15 @@ mod tests {
             ("StackId", json!("arn:aws:cloudformation:eu-west-1:111122223333:stack/pets"), "is not a stack's ARN"),
             ("StackId", json!("arn:aws:cloudformation:eu-west-1:1111:stack/pets/9"), "StackId: '1111' is not an AWS"),
             ("RequestId", json!(""), "RequestId is missing"),
-            ("LogicalResourceId", json!("x".repeat(3_000)), "LogicalResourceId and PhysicalResourceId are too long"),
+            ("RequestId", json!("x".repeat(3_000)), "LogicalResourceId and PhysicalResourceId are too long"),
+            ("LogicalResourceId", json!("x".repeat(256)), "is not 1 to 255 letters"),
+            ("LogicalResourceId", json!("Pets\n+ GET /cats"), "is not 1 to 255 letters"),
+            ("ResponseURL", json!(format!("https://example.com/?{}", "x".repeat(8 << 10))), "more than 8192 bytes"),
+            (
+                "StackId",
+                json!(format!("arn:aws:cloudformation:eu-west-1:111122223333:stack/{}/9", "s".repeat(129))),
+                "is not a stack's ARN",
+            ),
             ("RequestType", json!("Remove"), "RequestType is not one of Create, Update, Delete"),
             ("RequestType", json!(["Create"]), "RequestType is not one of Create, Update, Delete"),
             ("RequestType", json!("Update"), "missing field `PhysicalResourceId`"),

@@ -13,6 +13,7 @@ use super::later::Later;
 use super::request::Envelope;
 use super::response_url::AllowedHosts;
 use crate::error::Error;
+use crate::telemetry::{Metric, count};
 
 const CONNECT_SECONDS_MAX: u64 = 3;
 pub(super) const ATTEMPT_SECONDS_MAX: u64 = 5;
@@ -29,11 +30,11 @@ pub struct Responder {
     pub(super) first_wait: Duration,
 }
 
-/// Why one attempt failed, and whether another may not.
+/// Why an answer was not delivered, and whether no other attempt will do.
 #[derive(Debug)]
 struct Undelivered {
     why: String,
-    retryable: bool,
+    is_final: bool,
 }
 
 impl Responder {
@@ -69,12 +70,20 @@ impl Responder {
         Self { log: format!("log group {group}"), ..self }
     }
 
-    /// Answers a request whose answer was put off, within `limit`.
+    /// Answers a request whose answer was put off, within `limit`. An error means that a later attempt may do; what
+    /// CloudFormation does not take it won't take later, and is over.
     pub async fn answer(&self, later: &Later, result: Result<Outcome, Error>, limit: Duration) -> Result<(), Error> {
-        let envelope = later.envelope()?;
+        let resource = later.physical_id.as_str();
+        let envelope = match later.envelope() {
+            Ok(envelope) => envelope,
+            Err(error) => return Ok(given_up(resource, &error.message)),
+        };
         let body = result.and_then(|outcome| answer::success(&envelope, &outcome));
         let body = body.unwrap_or_else(|error| answer::failure(&envelope, &later.physical_id, &error, &self.log));
-        self.deliver(&envelope, body, limit).await
+        match self.put(&envelope, body, limit).await {
+            Err(Undelivered { why, is_final: true }) => Ok(given_up(resource, &why)),
+            result => result.map_err(|Undelivered { why, .. }| undelivered(&envelope, &why)),
+        }
     }
 
     /// Whether an answer to this request could go anywhere; asked before any work begins.
@@ -84,27 +93,28 @@ impl Responder {
 
     /// Delivers `body` within `limit`. An error names no part of the URL.
     pub(super) async fn deliver(&self, request: &Envelope, body: String, limit: Duration) -> Result<(), Error> {
-        let url = request.answer_url(&self.allowed, self.home.as_deref())?;
-        let client = self.client()?;
+        self.put(request, body, limit).await.map_err(|undelivered| self::undelivered(request, &undelivered.why))
+    }
+
+    async fn put(&self, request: &Envelope, body: String, limit: Duration) -> Result<(), Undelivered> {
+        let final_error = |error: Error| Undelivered { why: error.message, is_final: true };
+        let url = request.answer_url(&self.allowed, self.home.as_deref()).map_err(final_error)?;
+        let client = self.client().map_err(|error| Undelivered { why: error.message, is_final: false })?;
         let attempt = || async {
             // S3 signed the URL with an empty content type: any other breaks the signature.
             let call = client.put(url.clone()).header(CONTENT_TYPE, HeaderValue::from_static("")).body(body.clone());
             let answer =
-                call.send().await.map_err(|e| Undelivered { why: why_unanswered(&e).to_owned(), retryable: true })?;
+                call.send().await.map_err(|e| Undelivered { why: why_unanswered(&e).to_owned(), is_final: false })?;
             match answer.status() {
                 status if status.is_success() => Ok(()),
-                status => Err(Undelivered { why: format!("it answered {status}"), retryable: is_retryable(status) }),
+                status => Err(Undelivered { why: format!("it answered {status}"), is_final: !is_retryable(status) }),
             }
         };
         let waits =
             ExponentialBuilder::default().with_min_delay(self.first_wait).with_max_times(RETRIES_MAX).with_jitter();
-        let delivery = attempt.retry(waits).when(|undelivered: &Undelivered| undelivered.retryable);
-        let why = match tokio::time::timeout(limit, delivery).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(undelivered)) => undelivered.why,
-            Err(_) => "no answer before the function's time ran out".to_owned(),
-        };
-        Err(Error::upstream(format!("failed to answer CloudFormation for {}: {why}", request.logical_resource_id)))
+        let delivery = attempt.retry(waits).when(|undelivered: &Undelivered| !undelivered.is_final);
+        let late = || Undelivered { why: "no answer before the function's time ran out".to_owned(), is_final: false };
+        tokio::time::timeout(limit, delivery).await.unwrap_or_else(|_| Err(late()))
     }
 
     fn client(&self) -> Result<&Client, Error> {
@@ -122,6 +132,15 @@ impl Responder {
 }
 
 /// In our own words: those of the HTTP client may hold the URL or parts of it.
+fn given_up(resource: &str, why: &str) {
+    count(Metric::AnswersRefused, 1);
+    tracing::warn!(resource, "CloudFormation does not take an answer, which is given up: {why}");
+}
+
+fn undelivered(request: &Envelope, why: &str) -> Error {
+    Error::upstream(format!("failed to answer CloudFormation for {}: {why}", request.logical_resource_id))
+}
+
 fn why_unanswered(error: &reqwest::Error) -> &'static str {
     match (error.is_timeout(), error.is_connect()) {
         (true, _) => "no answer in time",

@@ -217,11 +217,14 @@ impl RoutePath {
         self.segments.iter().zip(&other.segments).find(|pair| !is_alike(pair))
     }
 
-    /// What its claims are kept under: its first segment, or `*` where that is a variable or there is none.
+    /// What claims are kept under that begin with a variable, or are the root's.
+    pub const ROOT: &str = "*";
+
+    /// What its claims are kept under: its first segment, or [`ROOT`](Self::ROOT).
     pub fn first(&self) -> &str {
         match self.segments.first() {
             Some(Segment::Literal(text)) => text,
-            _ => "*",
+            _ => Self::ROOT,
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::claims::Claim;
 use super::resources::Resources;
-use super::{FrontDoorSpec, Name, RouteSpec, Tenant};
+use super::{FrontDoorSpec, Name, RoutePath, RouteSpec, Tenant};
 use crate::custom_resource::Later;
 use crate::error::{Error, ErrorType};
 use crate::origin::{Origin, Requests};
@@ -129,11 +129,27 @@ pub struct Route {
     /// What of it is on the live stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<Live>,
+    /// What of it was live until something outside took it off (a grant, a link, a limit): it comes back with that. Never
+    /// beside `live`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Live>,
+    /// How many searches for what API Gateway refuses have ended, one after the other, without a verdict on it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub searches: u32,
     /// The requests that made it what it is.
     pub requests: Requests,
 }
 
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 impl Route {
+    /// What of it is live, or was until something outside took it off.
+    pub fn accepted(&self) -> Option<&RouteSpec> {
+        self.live.as_ref().or(self.suspended.as_ref()).map(|live| &live.spec)
+    }
+
     /// The claim on its path.
     pub fn claim(&self) -> Claim {
         Claim {
@@ -157,17 +173,49 @@ pub struct Live {
     pub spec: RouteSpec,
 }
 
-/// An answer that a stack waits for: it hears what became of a route's generation.
+/// An answer that a stack waits for: it hears what became of a generation of a route, or of the front door.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Waiting {
-    /// The route.
-    pub route_id: String,
-    /// What its claim is kept under.
-    pub segment: String,
+    /// What the stack waits for.
+    pub about: Awaited,
     /// The generation.
     pub generation: u64,
+    /// When the stack is told how things stand, in seconds since the epoch: before CloudFormation gives up.
+    pub answer_by_seconds: u64,
     /// Where and how to answer.
     pub later: Later,
+}
+
+/// What a stack waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Awaited {
+    /// The front door itself.
+    FrontDoor,
+    /// A route.
+    Route {
+        /// Its id.
+        id: String,
+        /// What its claim is kept under.
+        segment: String,
+    },
+}
+
+impl Waiting {
+    /// A front door is answered with what is at its root.
+    pub fn segment(&self) -> &str {
+        match &self.about {
+            Awaited::FrontDoor => RoutePath::ROOT,
+            Awaited::Route { segment, .. } => segment,
+        }
+    }
+
+    /// How its key begins.
+    pub fn subject(&self) -> &str {
+        match &self.about {
+            Awaited::FrontDoor => "front-door",
+            Awaited::Route { id, .. } => id,
+        }
+    }
 }
 
 /// What is published of a front door. The publisher's lease stands in the same record.
@@ -210,6 +258,13 @@ pub struct Publication {
     /// The hash of the edits by hand that were last told of.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub drift: String,
+}
+
+impl Publication {
+    /// Whether the stage shows what was live since then: not where it was put back to an earlier revision.
+    pub fn shows(&self, live: &Live) -> bool {
+        live.revision <= self.revision
+    }
 }
 
 /// A revision that was made of a front door.

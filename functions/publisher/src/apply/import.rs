@@ -1,108 +1,111 @@
 //! The import, and the search for what API Gateway refuses of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
-use shared::aws::{AwsError, Cause, ImportMode, RestApis};
-use shared::error::{Error, ErrorType};
-use shared::front_door::records::Refusal;
+use shared::aws::{self, AwsError, ImportMode, RestApis};
+use shared::entry::Invocation;
+use shared::error::Error;
 use shared::front_door::{FrontDoorSpec, Mode};
 
 use crate::plan::render::render;
-use crate::plan::select::order;
-use crate::plan::{Carried, PublishedRoute, Selection, Verdict};
+use crate::plan::search::{Attempt, Cause, Search};
+use crate::plan::select::select_without;
+use crate::plan::{Carried, Reading, Selection};
 use crate::world::World;
 
 /// API Gateway's rate of PutRestApi, per account, and something for clocks.
 const IMPORT: Duration = Duration::from_millis(1_100);
-
-/// How many imports a search for culprits takes at most: a minute's, of the function's five.
-const IMPORTS_MAX: usize = 60;
+/// What a search leaves of the function's time for the deployment and the answers.
+const RESERVED: Duration = Duration::from_secs(90);
+/// Somebody else changes the REST API: that is over after some seconds.
+const COLLISIONS_MAX: u32 = 4;
 
 /// What was imported.
 #[derive(Clone, Debug)]
 pub struct Imported {
     /// The document that the REST API has now.
     pub document: Value,
-    /// The routes that were left out, and what becomes of them.
-    pub left_out: Vec<(String, Verdict)>,
+    /// What of it is published, and what becomes of every route.
+    pub selection: Selection,
+    /// What API Gateway warns of.
+    pub warnings: Vec<String>,
 }
 
-/// Imports what goes live. When API Gateway refuses the document, the culprits among what is new are found by halving, and
-/// left out of the selection: the others go live. Those that were not reached before the bound are left for the next run.
+/// Imports what goes live. Where API Gateway refuses the document, the culprits among what is new are left out: what is live
+/// of them stays, and the others go live. Those that were not told apart are left for the next run.
 pub async fn import<W: World>(
     world: &W,
+    invocation: &Invocation,
     door: &FrontDoorSpec,
     had: &Carried,
-    selection: &mut Selection,
+    reading: &Reading,
+    selection: Selection,
 ) -> Result<Imported, Error> {
-    let attempt = |goes: Vec<PublishedRoute>| async move {
-        let document = render(door, had, &goes, world.region());
-        let mode = match door.mode {
-            Mode::Overwrite => ImportMode::Overwrite,
-            Mode::Merge => ImportMode::Merge,
-        };
-        let result = world.apis().put_rest_api(&door.rest_api_id, mode, &document.to_string()).await;
-        for warning in result.iter().flatten() {
-            tracing::warn!(
-                front_door = door.name.as_str(),
-                "API Gateway warns of the front door's definition: {warning}"
-            );
-        }
-        (document, result)
-    };
-    let (document, result) = attempt(selection.goes.clone()).await;
-    let refusal = match result {
-        Ok(_) => return Ok(Imported { document, left_out: Vec::new() }),
-        Err(error) => error,
-    };
-    let (suspects, mut good): (Vec<PublishedRoute>, Vec<PublishedRoute>) =
-        selection.goes.drain(..).partition(|one| one.is_new);
-    if suspects.is_empty() || !matches!(refusal.cause, Cause::Refused | Cause::LimitExceeded) {
-        return Err(refusal.into());
-    }
-    let mut left_out = Vec::new();
-    // Without any suspect it has to be taken, or none of them is to blame. A quota is nobody's fault in particular.
-    let mut groups = match refusal.cause {
-        Cause::LimitExceeded => {
-            left_out.extend(suspects.into_iter().map(|one| (one.id, Verdict::Rejected(why(&refusal)))));
-            vec![Vec::new()]
-        }
-        _ => vec![suspects, Vec::new()],
-    };
-    let mut last = document;
-    for _ in 0..IMPORTS_MAX {
-        let Some(mut group) = groups.pop() else { break };
-        tokio::time::sleep(IMPORT).await;
-        let mut goes = good.clone();
-        goes.extend(group.iter().cloned());
-        goes.sort_by_key(order);
-        let (document, result) = attempt(goes.clone()).await;
-        match result {
-            Ok(_) => (good, last) = (goes, document),
-            Err(error) if error.cause != Cause::Refused || group.is_empty() => return Err(error.into()),
-            Err(error) if group.len() == 1 => {
-                left_out.extend(group.into_iter().map(|one| (one.id, Verdict::Rejected(why(&error)))));
+    let turn = usize::try_from(world.now_millis() / 1_000).unwrap_or_default();
+    let live = reading.routes.iter().filter(|route| route.live.is_some()).map(|route| route.id.as_str());
+    let mut search = Search::new(&selection, false, &live.collect::<BTreeSet<_>>(), turn);
+    let mut imported = None;
+    let mut candidate = selection;
+    while let Some(Attempt { left_out, .. }) = search.attempt() {
+        if !left_out.is_empty() {
+            if invocation.remaining() < RESERVED {
+                search.end();
+                break;
             }
-            Err(_) => {
-                let half = group.split_off(group.len() / 2);
-                groups.push(half);
-                groups.push(group);
+            candidate = select_without(reading, &left_out);
+        }
+        let document = render(door, had, &candidate.goes, world.region());
+        match put(world, door, &document).await {
+            Ok(warnings) => {
+                search.accepted();
+                imported = Some(Imported { document, selection: candidate.clone(), warnings });
+            }
+            Err(error) => {
+                let cause = cause(&error).ok_or_else(|| Error::from(error.clone()))?;
+                tracing::warn!(front_door = door.name.as_str(), "API Gateway refuses an import: {error}");
+                search.refused(cause, &error.message)?;
+                tokio::time::sleep(IMPORT).await;
             }
         }
     }
-    let unsure = Refusal::from(&Error::blocked(
-        "API Gateway refuses something that was to be published together with this route: it is looked for",
-    ));
-    left_out.extend(groups.into_iter().flatten().map(|one| (one.id, Verdict::Waits(unsure.clone()))));
-    selection.goes = good;
-    Ok(Imported { document: last, left_out })
+    let mut imported =
+        imported.ok_or_else(|| Error::upstream("there was no time left to find what API Gateway refuses"))?;
+    imported.selection.verdicts.extend(search.left_out());
+    Ok(imported)
 }
 
-fn why(error: &AwsError) -> Refusal {
-    let error_type = match error.cause {
-        Cause::LimitExceeded => ErrorType::LimitExceeded,
-        _ => ErrorType::InvalidInput,
+/// PutRestApi, again where somebody else was at work on the REST API: that is no refusal of anything.
+async fn put<W: World>(world: &W, door: &FrontDoorSpec, document: &Value) -> Result<Vec<String>, AwsError> {
+    let mode = match door.mode {
+        Mode::Overwrite => ImportMode::Overwrite,
+        Mode::Merge => ImportMode::Merge,
     };
-    Refusal::from(&Error::new(error_type, format!("API Gateway refuses the route: {}", error.message)))
+    let document = document.to_string();
+    let mut collisions = 0;
+    loop {
+        collisions += 1;
+        match world.apis().put_rest_api(&door.rest_api_id, mode, &document).await {
+            Err(error) if is_collision(&error) && collisions <= COLLISIONS_MAX => {
+                tokio::time::sleep(IMPORT * collisions).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// What may be found out by leaving something out.
+fn cause(error: &AwsError) -> Option<Cause> {
+    match error.cause {
+        aws::Cause::Refused if !is_collision(error) => Some(Cause::Document),
+        aws::Cause::LimitExceeded => Some(Cause::Quota),
+        _ => None,
+    }
+}
+
+/// "Unable to complete operation due to concurrent modification. Please try again later."
+/// <https://github.com/hashicorp/terraform-provider-aws/issues/776>
+fn is_collision(error: &AwsError) -> bool {
+    error.message.contains("concurrent modification")
 }

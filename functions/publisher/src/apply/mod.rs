@@ -12,7 +12,7 @@ use crate::world::World;
 mod import;
 pub mod stage;
 
-pub use import::{Imported, import};
+pub use import::import;
 
 /// API Gateway's rate of DeleteResource, five per second and account, and something for clocks.
 const REMOVAL: Duration = Duration::from_millis(220);

@@ -22,7 +22,8 @@ pub fn changes(routes: &[Route], selection: &Selection) -> Vec<String> {
             }
             _ => {}
         }
-        if let Some(Verdict::Waits(refusal) | Verdict::Rejected(refusal)) = selection.verdicts.get(&route.id) {
+        use Verdict::{Rejected, Undecided, Waits};
+        if let Some(Waits(refusal) | Rejected(refusal) | Undecided(refusal)) = selection.verdicts.get(&route.id) {
             lines.push(format!("! {} ({whose}): {}", line(&route.spec), refusal.message));
         }
     }

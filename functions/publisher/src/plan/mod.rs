@@ -1,13 +1,15 @@
 //! Decides what goes onto a front door, from one reading of the registry. Pure: plain values in, plain values out.
 //!
 //! [`select`] says of each route whether it goes live, waits or is rejected; [`render`] makes the OpenAPI document of those
-//! that go, [`links`] the stage variables that it names; [`present`] holds what the REST API has against both; [`changes`] says what is different from what is live, for
+//! that go, [`links`] the stage variables that it names; [`search`] finds what API Gateway refuses of it; [`present`]
+//! holds what the REST API has against both; [`changes`] says what is different from what is live, for
 //! people.
 
 pub mod changes;
 pub mod links;
 pub mod present;
 pub mod render;
+pub mod search;
 pub mod select;
 
 #[cfg(test)]
@@ -92,6 +94,8 @@ pub enum Verdict {
     Live,
     /// It is left out until something outside is there.
     Waits(Refusal),
+    /// API Gateway refuses something that it was to be published with, and it was not told apart yet: the next run goes on.
+    Undecided(Refusal),
     /// It can't go live as it was asked for.
     Rejected(Refusal),
     /// It is taken off.

@@ -6,16 +6,22 @@ use shared::error::{Error, ErrorType};
 use shared::front_door::claims::{self, Claims};
 use shared::front_door::records::{Refusal, Route, Status};
 use shared::front_door::resources::{self, Resources};
-use shared::front_door::{Backend, Name, RoutePath, RouteSpec};
+use shared::front_door::{Auth, Backend, Name, RoutePath, RouteSpec};
 
 use super::{PublishedRoute, Reading, Selection, Verdict};
 
 /// The verdict on every route, and what is published.
 pub fn select(reading: &Reading) -> Selection {
+    select_without(reading, &BTreeMap::new())
+}
+
+/// The same where API Gateway has refused these: of each of them stays what is live already.
+pub fn select_without(reading: &Reading, refused: &BTreeMap<String, Verdict>) -> Selection {
     let mut selection = Selection::default();
     let mut room = Room::of(reading);
     for route in by_seniority(&reading.routes) {
-        let verdict = judge(reading, route, &mut room, &mut selection.goes);
+        let refused = refused.get(&route.id);
+        let verdict = judge(reading, route, refused, &mut room, &mut selection.goes);
         selection.verdicts.insert(route.id.clone(), verdict);
     }
     selection.goes.sort_by_key(order);
@@ -27,20 +33,29 @@ pub fn order(one: &PublishedRoute) -> (RoutePath, String, String) {
     (one.path.clone(), one.spec.methods.to_string(), one.id.clone())
 }
 
-/// Those that are live come first, so that it is a newcomer that finds no room; then those that were claimed first.
+/// Those that are live come first, then those that were, so that it is a newcomer that finds no room; then those that were
+/// claimed first.
 fn by_seniority(routes: &[Route]) -> Vec<&Route> {
     let mut sorted: Vec<&Route> = routes.iter().collect();
-    sorted.sort_by_key(|route| (route.live.is_none(), route.spec.path.first(), route.claimed_at, &route.id));
+    let age = |route: &Route| (route.live.is_none(), route.suspended.is_none());
+    sorted.sort_by_key(|route| (age(route), route.spec.path.first(), route.claimed_at, &route.id));
     sorted
 }
 
-fn judge(reading: &Reading, route: &Route, room: &mut Room, goes: &mut Vec<PublishedRoute>) -> Verdict {
+fn judge(
+    reading: &Reading,
+    route: &Route,
+    refused: Option<&Verdict>,
+    room: &mut Room,
+    goes: &mut Vec<PublishedRoute>,
+) -> Verdict {
     if matches!(route.status, Status::Deleting | Status::Deleted) {
         return Verdict::Deleted;
     }
-    let asked = match &route.refusal {
+    let asked = match (&route.refusal, refused) {
         // What was rejected once stays so until it is asked for anew.
-        Some(refusal) if route.status == Status::Rejected => Err(Verdict::Rejected(refusal.clone())),
+        (Some(refusal), _) if route.status == Status::Rejected => Err(Verdict::Rejected(refusal.clone())),
+        (_, Some(verdict)) => Err(verdict.clone()),
         _ => admit(reading, route, &route.spec, room),
     };
     match asked {
@@ -49,9 +64,12 @@ fn judge(reading: &Reading, route: &Route, room: &mut Room, goes: &mut Vec<Publi
             Verdict::Live
         }
         Err(verdict) => {
-            let before = route.live.as_ref().filter(|live| live.spec != route.spec);
-            if let Some(Ok(one)) = before.map(|live| admit(reading, route, &live.spec, room)) {
-                goes.push(one);
+            let before = route.accepted().filter(|spec| **spec != route.spec);
+            match before.map(|spec| admit(reading, route, spec, room)) {
+                Some(Ok(one)) => goes.push(one),
+                // Its place is kept: nobody else comes in while the culprit is looked for.
+                _ if refused.is_some() => drop(room.take(reading, route, &route.spec)),
+                _ => {}
             }
             verdict
         }
@@ -59,9 +77,8 @@ fn judge(reading: &Reading, route: &Route, room: &mut Room, goes: &mut Vec<Publi
 }
 
 fn admit(reading: &Reading, route: &Route, spec: &RouteSpec, room: &mut Room) -> Result<PublishedRoute, Verdict> {
-    let was_live = route.live.as_ref().is_some_and(|live| live.spec == *spec);
-    // What was live may come back by itself; what never was has somebody waiting to hear.
-    let refuse = |error: Error| match was_live {
+    // What was live comes back by itself, however long that takes; what never was has somebody waiting to hear.
+    let refuse = |error: Error| match route.accepted() == Some(spec) {
         true => Verdict::Waits(Refusal::from(&error)),
         false => Verdict::Rejected(Refusal::from(&error)),
     };
@@ -70,6 +87,13 @@ fn admit(reading: &Reading, route: &Route, spec: &RouteSpec, room: &mut Room) ->
         let gone = || Error::forbidden(format!("account {} is no tenant of this front door any more", route.owner));
         let granted = tenant.ok_or_else(gone).and_then(|one| one.admit(spec, reading.door.private_api_link.as_ref()));
         granted.map_err(refuse)?;
+    }
+    // A method with a scheme that is not there may be imported as an open one.
+    if let Auth::Authorizer(name) = &spec.auth
+        && !reading.door.authorizers.contains_key(name)
+    {
+        let door = &reading.door.name;
+        return Err(refuse(Error::not_found(format!("Auth: the front door {door} has no authorizer called {name}"))));
     }
     let (link, link_id) = link(reading, spec).map_err(|missing| match missing {
         Missing::Absent(error) => refuse(error),
@@ -86,8 +110,8 @@ fn admit(reading: &Reading, route: &Route, spec: &RouteSpec, room: &mut Room) ->
         spec: spec.clone(),
         names: spec.path.variables(&path),
         path: if reading.below.is_some() { path.below_first() } else { path },
-        is_new: !was_live,
         link,
+        is_new: route.live.as_ref().is_none_or(|live| live.spec != *spec),
         link_id,
     })
 }

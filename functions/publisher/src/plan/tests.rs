@@ -45,6 +45,8 @@ fn route(owner: &str, name: &str, spec: Value) -> Route {
         status: Status::Pending,
         refusal: None,
         live: None,
+        suspended: None,
+        searches: 0,
         requests: Requests::default(),
     }
 }
@@ -388,6 +390,15 @@ fn a_route_goes_live_waits_or_is_rejected() {
         route.refusal = Some(Refusal { error_type: "InvalidInput".into(), message: "API Gateway said no".into() });
         route
     };
+    let suspended = |route: Route| {
+        let live = live(route);
+        Route { suspended: live.live.clone(), live: None, status: Status::Waiting, ..live }
+    };
+    let guarded = || {
+        let mut written = spec("/cats/x", json!("GET"));
+        written["Auth"] = json!({"Authorizer": "pets"});
+        written
+    };
     let other = || spec("/dogs/x", json!("GET"));
     for (name, route, goes, verdict) in [
         ("granted", with(private_api()), true, "Live"),
@@ -398,12 +409,27 @@ fn a_route_goes_live_waits_or_is_rejected() {
         ("grant taken back", live(route(CATS, "x", other())), false, "Waits: Path: account 111111111111 may register"),
         ("no tenant", live(route("333333333333", "x", other())), false, "Waits: account 333333333333 is no tenant"),
         ("refused before", rejected(with(private_api())), false, "Rejected: API Gateway said no"),
+        (
+            "off for a while",
+            suspended(with(http("none", url))),
+            false,
+            "Waits: Backend: there is no VPC link called none",
+        ),
+        ("back", suspended(with(private_api())), true, "Live"),
+        (
+            "no authorizer",
+            route(CATS, "x", guarded()),
+            false,
+            "Rejected: Auth: the front door default has no authorizer",
+        ),
+        ("authorizer gone", live(route(CATS, "x", guarded())), false, "Waits: Auth: the front door default has no"),
     ] {
         let selection = select(&reading(door(json!({})), vec![route.clone()]));
         let said = match &selection.verdicts[&route.id] {
             Verdict::Live => "Live".to_owned(),
             Verdict::Waits(refusal) => format!("Waits: {}", refusal.message),
             Verdict::Rejected(refusal) => format!("Rejected: {}", refusal.message),
+            Verdict::Undecided(refusal) => format!("Undecided: {}", refusal.message),
             Verdict::Deleted => "Deleted".to_owned(),
         };
         assert!(said.starts_with(verdict), "{name}: {said}");

@@ -73,7 +73,7 @@ async fn serve<W: World>(
     asked.stamp.fingerprint = event.id.unwrap_or(asked.stamp.fingerprint);
     match (event.detail_type.as_str(), detail.spec) {
         ("Foregate Route Apply", Some(spec)) => {
-            let route = register(world, caller, &asked, spec).await?;
+            let route = register(world, caller, &asked, spec).await?.route;
             withdraw_all(world, &asked, Some(&route.id)).await?;
         }
         _ => {

@@ -180,7 +180,7 @@ async fn begin<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: C
         (Verb::Apply, Some(spec)) => {
             check_name(&name)?;
             let asked = asked(caller, Origin::Command { name }, invocation);
-            let route = register(world, caller, &asked, spec).await?;
+            let route = register(world, caller, &asked, spec).await?.route;
             let of_name = intake::list(world, &asked.origin.id_prefix(&kind(&asked.owner))).await?;
             let others = of_name.into_iter().filter(|other| other.id != route.id);
             let others = others.map(|other| (asked.clone(), other)).collect();

@@ -22,7 +22,7 @@ pub use stack::{claimed, custom_resource, forged, physical_id};
 pub use terraform::terraform;
 
 use crate::authorise::authorise;
-use crate::intake::{self, Asked};
+use crate::intake::{self, Asked, Registered};
 use crate::report;
 use crate::world::World;
 
@@ -32,7 +32,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Reads, authorises and registers; a refusal is told on the bus.
-async fn register<W: World>(world: &W, caller: &Caller, asked: &Asked, spec: Value) -> Result<Route, Error> {
+async fn register<W: World>(world: &W, caller: &Caller, asked: &Asked, spec: Value) -> Result<Registered, Error> {
     let what = spec.get("Path").and_then(Value::as_str).unwrap_or_default().chars().take(200).collect::<String>();
     let registered = async {
         let spec = RouteSpec::parse(spec)?;
@@ -40,7 +40,7 @@ async fn register<W: World>(world: &W, caller: &Caller, asked: &Asked, spec: Val
         intake::register(world, asked, spec, &grant).await
     };
     match registered.await {
-        Ok(route) => Ok(route),
+        Ok(registered) => Ok(registered),
         Err(error) => {
             report::refused(world, &asked.owner, &asked.origin.name(), &what, &error).await;
             Err(error)

@@ -1,6 +1,6 @@
 //! CloudFormation's door: `Custom::Route` and, for operators, `Custom::FrontDoor`.
 //!
-//! A route's stack hears nothing from here but refusals: the publisher answers when the route is live, or off.
+//! A stack hears from here what is refused and what is live already: the publisher answers when the route is live, or off.
 
 use serde_json::Value;
 use shared::custom_resource::{Kind, Outcome, Reply, Request};
@@ -11,7 +11,8 @@ use shared::types::AccountId;
 
 use super::register;
 use crate::front_doors;
-use crate::intake::{self, Asked, kind, route_id};
+use crate::intake::{self, Asked, Registered, kind, route_id};
+use crate::report;
 use crate::world::World;
 
 const FRONT_DOOR: &str = "Custom::FrontDoor";
@@ -70,8 +71,14 @@ async fn route<W: World>(world: &W, invocation: &Invocation, request: Request) -
     let physical_id = request.physical_resource_id.clone().unwrap_or_default();
     let asked = Asked { owner: caller.account().clone(), origin: request.origin(), stamp, request: Some(request) };
     if kind != Kind::Delete {
-        register(world, caller, &asked, properties).await?;
-        return Ok(Reply::Later);
+        let Registered { route, is_live } = register(world, caller, &asked, properties).await?;
+        if !is_live {
+            return Ok(Reply::Later);
+        }
+        let doors = front_doors::list(world).await?;
+        let door = doors.iter().map(|door| &door.spec).find(|door| door.name == route.spec.front_door);
+        let attributes = door.map(|door| report::attributes(world.region(), door, &route)).unwrap_or_default();
+        return Ok(Reply::Now(Outcome::new(route.id, attributes)));
     }
     match remove(world, &asked, &physical_id, properties).await? {
         true => Ok(Reply::Later),

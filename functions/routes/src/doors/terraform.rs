@@ -40,7 +40,7 @@ pub async fn terraform<W: World>(world: &W, invocation: &Invocation, terraform: 
         }
     }
     let asked = asked_by(origin);
-    let route = register(world, caller, &asked, terraform.resource.spec.unwrap_or_default()).await?;
+    let route = register(world, caller, &asked, terraform.resource.spec.unwrap_or_default()).await?.route;
     let route = published(world, invocation, route).await?;
     settled(&route)?;
     let answer = answer(world, &front_doors::list(world).await?, &route);

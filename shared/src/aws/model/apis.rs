@@ -23,8 +23,12 @@ pub struct Api {
     pub deployments: BTreeMap<String, Snapshot>,
     /// Its stages.
     pub stages: BTreeMap<StageName, Stage>,
-    /// Paths that it refuses, whatever document they come in.
+    /// Paths that it refuses, whatever document they come in, and texts that it refuses in an operation.
     pub refuses: BTreeSet<String>,
+    /// Whether its refusals name no method and no path.
+    pub is_terse: bool,
+    /// How many imports are in the way of somebody else's.
+    pub collisions: u32,
     /// What an import warns of.
     pub warnings: Vec<String>,
     /// Methods, such as `GET /cats`, whose security an import does not understand: they are open.
@@ -154,6 +158,24 @@ impl Api {
         method
     }
 
+    /// A line each, as the importer writes them. <https://github.com/ustayready/fireprox/issues/37>
+    fn refusals(&self, document: &Value) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (path, item) in document["paths"].as_object().into_iter().flatten() {
+            for (key, operation) in item.as_object().into_iter().flatten() {
+                let operation = operation.to_string();
+                if self.refuses.iter().any(|one| one == path || operation.contains(one)) {
+                    let method = if key == ANY { "ANY".to_owned() } else { key.to_ascii_uppercase() };
+                    lines.push(match self.is_terse {
+                        true => "Invalid OpenAPI input.".to_owned(),
+                        false => format!("Unable to put integration on '{method}' for resource at path '{path}': no"),
+                    });
+                }
+            }
+        }
+        lines
+    }
+
     fn paths(&mut self) -> Option<&mut serde_json::Map<String, Value>> {
         self.document.get_mut("paths")?.as_object_mut()
     }
@@ -209,9 +231,14 @@ impl RestApis for Model {
             let mut document: Value = serde_json::from_str(document)
                 .map_err(|_| State::failure("PutRestApi", Cause::Refused, "BadRequestException"))?;
             let api = state.api("PutRestApi", id)?;
-            let mut paths = document["paths"].as_object().into_iter().flatten().map(|(path, _)| path);
-            if paths.any(|path| api.refuses.contains(path)) {
-                return Err(State::failure("PutRestApi", Cause::Refused, "BadRequestException"));
+            if api.collisions > 0 {
+                api.collisions -= 1;
+                return Err(refused("PutRestApi", "Unable to complete operation due to concurrent modification."));
+            }
+            let refusals = api.refusals(&document);
+            if !refusals.is_empty() {
+                let lines = refusals.join("\n\t");
+                return Err(refused("PutRestApi", &format!("Errors found during import:\n\t{lines}")));
             }
             if mode == ImportMode::Merge
                 && let (Some(there), Some(paths)) = (api.paths().cloned(), document["paths"].as_object_mut())
