@@ -11,7 +11,7 @@ use shared::aws::model::apis::Api;
 use shared::custom_resource::{AllowedHosts, Responder};
 use shared::entry::{Invocation, now_millis};
 use shared::front_door::FrontDoorSpec;
-use shared::front_door::records::FrontDoor;
+use shared::front_door::records::{FrontDoor, Standing};
 use shared::identity::Caller;
 use shared::origin::{Origin, Requests, Stamp};
 use shared::registry::{self, Record, Registry};
@@ -77,6 +77,7 @@ impl Gateway {
         let record = FrontDoor {
             origin: Origin::Command { name: "default".into() },
             spec: door.clone(),
+            standing: Standing { generation: 1, ..Standing::default() },
             requests: Requests::default(),
             deleted: false,
         };

@@ -240,7 +240,7 @@ async fn what_the_terraform_module_sends_makes_changes_and_removes_a_route_and_a
     front["tf"] = json!({"action": "create", "prev_input": null});
     assert_eq!(door.routes(Some(account), front.clone()).await?.unwrap_err().error_type, "Forbidden");
     let made = door.routes(None, front.clone()).await??;
-    assert_eq!((&made["name"], &made["status"]), (&json!("by-terraform"), &json!("STORED")));
+    assert_eq!((&made["name"], &made["status"]), (&json!("by-terraform"), &json!("LIVE")));
     front["tf"] = json!({"action": "delete", "prev_input": null});
     assert_eq!(door.routes(None, front).await??["status"], "DELETED");
 

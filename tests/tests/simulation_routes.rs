@@ -9,6 +9,7 @@ use publisher::cycle::{self, Depth};
 use publisher::part::{self, Part};
 use publisher::wake;
 use routes::authorise::{Grant, authorise};
+use routes::front_doors;
 use routes::intake::{self, Asked};
 use serde_json::{Map, Value, json};
 use shared::aws::model::Fault;
@@ -18,7 +19,7 @@ use shared::custom_resource::{Envelope, Request};
 use shared::entry::Invocation;
 use shared::error::{Error, ErrorType};
 use shared::front_door::claims::Claims;
-use shared::front_door::records::{FrontDoor, Onboarded, Publication, Route, Status, Waiting};
+use shared::front_door::records::{FrontDoor, Onboarded, Publication, Route, Standing, Status, Waiting};
 use shared::front_door::{FrontDoorSpec, RouteSpec, Tenant};
 use shared::identity::Caller;
 use shared::lease::Leased;
@@ -103,6 +104,11 @@ impl World {
         (asked, RouteSpec::parse(spec).unwrap())
     }
 
+    async fn front_door(&self) -> FrontDoor {
+        let record = Registry::new(&self.model).get(&registry::front_door_key("default")).await.unwrap();
+        record.map(|record: Record<FrontDoor>| record.value).unwrap()
+    }
+
     async fn grant(&self, account: &str, prefixes: &[&str]) {
         let grants = json!({"AccountId": account, "Prefixes": prefixes, "BackendHosts": ["nlb.example.com"]});
         let tenant = Onboarded {
@@ -123,6 +129,8 @@ impl World {
         let registry = Registry::new(&self.model);
         let mut record: Record<FrontDoor> = registry.get(&registry::front_door_key("default")).await.unwrap().unwrap();
         change(&mut record.value.spec);
+        let generation = record.value.standing.generation + 1;
+        record.value.standing = Standing { generation, ..Standing::default() };
         registry.put(&mut record).await.unwrap();
     }
 
@@ -369,6 +377,100 @@ fn answers_that_have_expired_are_nobodys_any_more_and_many_are_read_page_by_page
 }
 
 #[test]
+fn settings_that_api_gateway_refuses_are_their_authors_alone_and_the_published_ones_go_on() {
+    for is_terse in [false, true] {
+        runtime().block_on(async {
+            let world = World::build().await;
+            world.register(CENTRAL, "one", "/one", json!("GET")).await.unwrap();
+            world.publish().await.unwrap().unwrap();
+            assert_eq!(world.front_door().await.standing.status, Status::Live);
+            {
+                let mut state = world.model.state();
+                let api = state.apis.get_mut(&API.parse().unwrap()).unwrap();
+                api.refuses.insert("nonsense".into());
+                api.is_terse = is_terse;
+            }
+            let base = |uri: &str| {
+                let integration =
+                    json!({"x-amazon-apigateway-integration": {"type": "http", "uri": uri}, "security": []});
+                json!({"paths": {"/health": {"get": integration}}}).as_object().unwrap().clone()
+            };
+            world.change_door(|door| door.base_definition = base("nonsense")).await;
+            world.register(CENTRAL, "two", "/two", json!("GET")).await.unwrap();
+            for _ in 0..2 {
+                world.publish().await.unwrap().unwrap();
+                let (shown, routes, _) = world.outcome().await;
+                assert_eq!(routes["two"], (Status::Live, true));
+                assert_eq!(shown.unwrap()["paths"].as_object().unwrap().keys().collect::<Vec<_>>(), ["/one", "/two"]);
+                let standing = world.front_door().await.standing;
+                assert_eq!(standing.status, Status::Rejected);
+                assert!(standing.refusal.unwrap().message.contains("API Gateway rejected it: "));
+            }
+            world.change_door(|door| door.base_definition = base("http://example.com/")).await;
+            world.publish().await.unwrap().unwrap();
+            assert_eq!(world.front_door().await.standing.status, Status::Live);
+            assert!(world.outcome().await.0.unwrap()["paths"].get("/health").is_some());
+        });
+    }
+}
+
+#[test]
+fn an_authorizer_that_live_routes_need_is_not_taken_away() {
+    runtime().block_on(async {
+        let pool = json!({"pets": {"type": "cognito_user_pools", "providerARNs": ["arn:aws:cognito-idp:x"]}});
+        let world = World::build_as(json!({"Authorizers": pool})).await;
+        let backend = json!({"Http": {"Link": "gate", "Url": "http://nlb.example.com/"}});
+        let spec = json!({"Path": "/cats", "Methods": ["GET"], "Auth": {"Authorizer": "pets"}, "Backend": backend});
+        world.ask(CENTRAL, "cats", spec).await;
+        world.publish().await.unwrap().unwrap();
+        let shown = world.outcome().await.0;
+        let without = FrontDoorSpec { authorizers: BTreeMap::new(), ..world.door.clone() };
+        let origin = Origin::Command { name: "default".into() };
+        let stamp = Stamp { fingerprint: "without".into(), signed_at_seconds: None };
+        let refused = front_doors::apply(&world.routes, origin, stamp, without, None).await.unwrap_err();
+        assert_eq!(refused.error_type, ErrorType::Blocked);
+        let why = "Authorizers.pets: 1 routes need it, among them GET /cats (account 123456789012, cats)";
+        assert!(refused.message.starts_with(why), "{refused}");
+        // Who asks at the same moment as the route is told so by the publisher.
+        world.change_door(|door| door.authorizers.clear()).await;
+        world.publish().await.unwrap().unwrap();
+        assert_eq!(world.outcome().await.0, shown, "it is neither open nor off");
+        let standing = world.front_door().await.standing;
+        assert_eq!((standing.status, standing.refusal.unwrap().message), (Status::Rejected, refused.message));
+    });
+}
+
+#[test]
+fn a_front_door_is_answered_when_it_is_live_and_an_empty_one_at_once() {
+    runtime().block_on(async {
+        let world = World::build().await;
+        let asked = async |cidr: &str, n: u64| {
+            let spec = json!({"RestApiId": API, "StageName": "live", "AllowedCidrs": [cidr]});
+            let event = json!({
+                "RequestType": "Create", "ResponseURL": "https://elsewhere.example/", "RequestId": format!("r{n}"),
+                "StackId": format!("arn:aws:cloudformation:eu-west-1:{CENTRAL}:stack/platform/9a8b"),
+                "ResourceType": "Custom::FrontDoor", "LogicalResourceId": "Door", "ResourceProperties": spec,
+            });
+            let request = Request::parse(event.clone(), &Envelope::parse(&event).unwrap()).unwrap();
+            let origin = Origin::Command { name: "default".into() };
+            let spec = FrontDoorSpec::parse(spec).unwrap();
+            front_doors::apply(&world.routes, origin, request.stamp(), spec, Some(&request)).await.unwrap()
+        };
+        assert_eq!(asked("192.0.2.0/24", 1).await.standing.status, Status::Live, "it rests");
+        assert_eq!(world.waiting().await, []);
+        world.register(CENTRAL, "one", "/one", json!("GET")).await.unwrap();
+        world.publish().await.unwrap().unwrap();
+        assert_eq!(asked("198.51.100.0/24", 2).await.standing.status, Status::Pending);
+        assert_eq!(world.waiting().await.len(), 1);
+        world.publish().await.unwrap().unwrap();
+        assert_eq!(world.waiting().await, [], "it was answered");
+        assert_eq!(world.front_door().await.standing.status, Status::Live);
+        assert_eq!(asked("198.51.100.0/24", 3).await.standing.status, Status::Live, "nothing is left to wait for");
+        assert_eq!(world.waiting().await, []);
+    });
+}
+
+#[test]
 fn a_concurrent_modification_is_no_refusal_of_a_route() {
     runtime().block_on(async {
         let world = World::build().await;
@@ -460,6 +562,7 @@ fn what_is_published_is_what_is_asked_for_when_the_lease_was_had() {
         world.publish().await.unwrap().unwrap();
         let shown = world.outcome().await.0.unwrap();
         assert!(shown["x-amazon-apigateway-policy"].to_string().contains("192.0.2.0/24"), "{shown}");
+        let mut record: Record<FrontDoor> = registry.get(&registry::front_door_key("default")).await.unwrap().unwrap();
         record.value.deleted = true;
         registry.put(&mut record).await.unwrap();
         world.register(CENTRAL, "two", "/two", json!("GET")).await.unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use shared::aws::{Bus, OwnEvent, RestApis, Stage};
 use shared::entry::Invocation;
 use shared::error::Error;
-use shared::front_door::records::{Publication, Revision};
+use shared::front_door::records::{Publication, Refusal, Revision, Route};
 use shared::front_door::{FrontDoorSpec, Mode, Name};
 use shared::lease::Lease;
 use shared::origin::hash;
@@ -109,16 +109,26 @@ async fn under_lease<W: World>(
     let is_unmade = part.segment().is_some() && lease.value.shard_api.is_none();
     let depth = if is_unmade { Depth::Pending } else { depth };
     part.door.rest_api_id = part.api(&lease.value).clone();
+    let published = observe::published_settings(world, &part, &lease.value).await?;
+    let mut refusal = refused_settings(&part, depth, &lease.value, published.as_ref(), &records);
+    if let (Some(settings), true) = (&published, refusal.is_some()) {
+        part.door = settings.clone();
+    }
+    let published = published.filter(|settings| *settings != part.door);
     let (present, foreign) = look_around(world, &part.door, depth, &lease.value).await?;
     let reading = observe::reading(world, &part, invocation.caller.account(), &records, foreign).await?;
     let mut selection = select(&reading);
     if selection.goes.is_empty() && lease.value.revision == 0 && part.door.base_paths()?.is_empty() {
         // API Gateway deploys nothing that has no method, and there is nothing to take off.
+        lease.value.settled_with(door_hash, part.generation, None);
+        return settle::settle(world, &part, &lease.value, records, &selection).await;
+    }
+    if let Some(refusal) = refusal.clone().filter(|_| lease.value.revision == 0) {
         lease.value.door_hash = door_hash;
-        return settle::settle(world, &part, records, &selection, 0).await;
+        return settle::settle(world, &part, &lease.value, records, &selection.held(&refusal)).await;
     }
     part.door.rest_api_id = part::ensure_api(world, &part, lease).await?;
-    let (part, door) = (&part, &part.door);
+    let door = &part.door.clone();
     let had = observe::carried(world, door, &lease.value.settings, &reading.foreign).await?;
     let document = render(door, &had, &selection.goes, world.region());
     let stage = world.apis().get_stage(&door.rest_api_id, &door.stage_name).await?;
@@ -147,12 +157,26 @@ async fn under_lease<W: World>(
             plan = changes(&reading.routes, &selection).join("\n"),
             "publishing"
         );
-        let imported = apply::import(world, invocation, door, &had, &reading, selection).await?;
+        let asked = selection.clone();
+        let imported = apply::import(world, invocation, door, published.as_ref(), &had, &reading, selection).await?;
+        let imported = match imported {
+            Ok(imported) => imported,
+            // Nothing was ever published: there is nothing to go back to.
+            Err(refusal) if lease.value.revision == 0 => {
+                let held = asked.held(&refusal);
+                lease.value.settled_with(door_hash, part.generation, Some(refusal));
+                return settle::settle(world, &part, &lease.value, records, &held).await;
+            }
+            Err(refusal) => return Err((&refusal).into()),
+        };
         let document = imported.document;
         selection = imported.selection;
+        refusal = refusal.or(imported.settings_refusal);
+        part.door = imported.settings;
         // When all that was new is refused, what is live is what it was.
         if lease.value.hash != hash(&document.to_string()) || shown.is_none() {
-            let draft = Draft { part, reading: &reading, selection: &selection, document, stage: stage.as_ref() };
+            let draft =
+                Draft { part: &part, reading: &reading, selection: &selection, document, stage: stage.as_ref() };
             put_live(world, lease, draft).await?;
         }
     }
@@ -161,9 +185,27 @@ async fn under_lease<W: World>(
     if is_as_published && (is_moved && repairs || !is_led) {
         point_again(world, door, lease, stage.as_ref(), led).await?;
     }
-    part::ensure_mapping(world, part).await?;
-    lease.value.door_hash = door_hash;
-    settle::settle(world, part, records, &selection, lease.value.revision).await
+    part::ensure_mapping(world, &part).await?;
+    lease.value.settled_with(door_hash, part.generation, refusal);
+    settle::settle(world, &part, &lease.value, records, &selection).await
+}
+
+/// Why the front door's settings that are asked for can't be published: they were rejected once, and stay so until they are
+/// asked for anew, or they take away what live routes need.
+fn refused_settings(
+    part: &Part,
+    depth: Depth,
+    publication: &Publication,
+    published: Option<&FrontDoorSpec>,
+    records: &[Record<Route>],
+) -> Option<Refusal> {
+    let rejected = publication.door_refusal.as_ref().filter(|_| publication.door_generation == part.generation);
+    if let Some(refusal) = rejected.filter(|_| depth != Depth::Forward) {
+        return Some(refusal.clone());
+    }
+    let live: Vec<&Route> = records.iter().map(|record| &record.value).filter(|route| route.live.is_some()).collect();
+    let lost = part.door.check_needs(published?, &live).err()?;
+    Some(Refusal::from(&lost))
 }
 
 /// Points the stage at what is published, and its variables at where the links lead now.
@@ -288,6 +330,7 @@ async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Dr
         hash: document_hash.clone(),
         made_at_seconds: world.now_millis() / 1_000,
         routes: selection.goes.len(),
+        settings: Some(Box::new(door.clone())),
         links: led.keys().cloned().collect(),
         changes: lines.into_iter().take(CHANGES_MAX).collect(),
     };

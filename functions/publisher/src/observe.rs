@@ -8,7 +8,7 @@ use shared::aws::{GatewayResponse, ItemKey, ResourceMethod, RestApi, RestApis, V
 use shared::error::Error;
 use shared::front_door::claims::Claims;
 use shared::front_door::links::Link as OwnLink;
-use shared::front_door::records::{FrontDoor, Onboarded, Publication, Route, Status, Waiting};
+use shared::front_door::records::{FrontDoor, Onboarded, Publication, Revision, Route, Status, Waiting};
 use shared::front_door::{FrontDoorSpec, Mode, Name};
 use shared::lease::Leased;
 use shared::origin::hash;
@@ -102,6 +102,22 @@ pub async fn publication<W: World>(world: &W, part: &Part) -> Result<Publication
     let key = registry::publication_key(&part.name());
     let record = Registry::new(world.table()).get::<Leased<Publication>>(&key).await?;
     Ok(record.map(|record| record.value.value).unwrap_or_default())
+}
+
+/// The front door's settings that the live revision was made with; none where that was another REST API or stage.
+pub async fn published_settings<W: World>(
+    world: &W,
+    part: &Part,
+    publication: &Publication,
+) -> Result<Option<FrontDoorSpec>, Error> {
+    let key = registry::revision_key(&part.name(), publication.revision);
+    let revision = Registry::new(world.table()).get::<Revision>(&key).await?;
+    let is_same = |before: &FrontDoorSpec| {
+        let now = &part.door;
+        let place = |door: &FrontDoorSpec| (door.rest_api_id.clone(), door.stage_name.clone(), door.shards.clone());
+        place(before) == place(now) && before.mode == now.mode
+    };
+    Ok(revision.and_then(|record| record.value.settings).map(|settings| *settings).filter(is_same))
 }
 
 /// What of a publication comes neither from the front door nor from its routes: the tenants' grants, and where links lead.

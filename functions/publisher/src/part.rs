@@ -24,6 +24,8 @@ pub struct Part {
     pub door: FrontDoorSpec,
     /// Which part of it.
     pub place: Place,
+    /// The generation of the front door's settings, once they were read under the lease.
+    pub generation: u64,
 }
 
 /// Which part of a front door.
@@ -41,11 +43,11 @@ impl Part {
     /// The whole front door, or its root.
     pub fn own(door: &FrontDoorSpec) -> Self {
         let place = if door.shards.is_some() { Place::Root } else { Place::Whole };
-        Self { door: door.clone(), place }
+        Self { door: door.clone(), place, generation: 0 }
     }
 
     fn below(door: &FrontDoorSpec, segment: &str) -> Self {
-        Self { door: door.shard(), place: Place::Below(segment.to_owned()) }
+        Self { door: door.shard(), place: Place::Below(segment.to_owned()), generation: 0 }
     }
 
     /// The same part of the front door as it is asked for now: what was read before a lease was waited for is old. `None` where
@@ -53,12 +55,13 @@ impl Part {
     pub async fn as_asked_for_now<W: World>(&self, world: &W) -> Result<Option<Self>, Error> {
         let key = registry::front_door_key(self.door.name.as_str());
         let record = Registry::new(world.table()).get::<FrontDoor>(&key).await?;
-        let door = record.map(|record| record.value).filter(|door| !door.deleted).map(|door| door.spec);
-        Ok(door.and_then(|door| match (&self.place, door.shards.is_some()) {
-            (Place::Below(segment), true) => Some(Self::below(&door, segment)),
-            (Place::Root, true) | (Place::Whole, false) => Some(Self::own(&door)),
+        let Some(door) = record.map(|record| record.value).filter(|door| !door.deleted) else { return Ok(None) };
+        let part = match (&self.place, door.spec.shards.is_some()) {
+            (Place::Below(segment), true) => Some(Self::below(&door.spec, segment)),
+            (Place::Root, true) | (Place::Whole, false) => Some(Self::own(&door.spec)),
             _ => None,
-        }))
+        };
+        Ok(part.map(|part| Self { generation: door.standing.generation, ..part }))
     }
 
     /// What it is called: the front door's name, or `NAME/SEGMENT`.

@@ -3,6 +3,7 @@
 //!
 //! A route that was asked for anew in the meantime is left to the next run: its record has another version by then.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,12 +13,12 @@ use shared::aws::{Bus, OwnEvent};
 use shared::custom_resource::Outcome;
 use shared::error::{Error, ErrorType};
 use shared::front_door::claims::Claims;
-use shared::front_door::records::{Awaited, Live, Publication, Refusal, Route, Status, Waiting};
+use shared::front_door::records::{Awaited, FrontDoor, Live, Publication, Refusal, Route, Standing, Status, Waiting};
 use shared::front_door::{FrontDoorSpec, RouteSpec};
 use shared::registry::{self, Record, Registry};
 
 use crate::observe::WaitingPages;
-use crate::part::Part;
+use crate::part::{self, Part, Place};
 use crate::plan::{Selection, Verdict};
 use crate::world::World;
 
@@ -35,11 +36,11 @@ const ANSWER: Duration = Duration::from_secs(10);
 pub async fn settle<W: World>(
     world: &W,
     part: &Part,
+    publication: &Publication,
     records: Vec<Record<Route>>,
     selection: &Selection,
-    revision: u64,
 ) -> Result<(), Error> {
-    let door = &part.door;
+    let (door, revision) = (&part.door, publication.revision);
     let published: BTreeMap<&str, &RouteSpec> = selection.goes.iter().map(|one| (one.id.as_str(), &one.spec)).collect();
     let (mut gone, mut changed, mut settled) = (Vec::new(), Vec::new(), BTreeMap::new());
     for record in records {
@@ -61,7 +62,65 @@ pub async fn settle<W: World>(
     if !events.is_empty() {
         world.bus().put(&events).await?;
     }
-    answer_all(world, part, &settled, &lost).await
+    let settled = Settled { routes: settled, lost, front_door: front_door(world, part, publication).await?, revision };
+    answer_all(world, part, &settled).await
+}
+
+/// What a run has settled.
+struct Settled {
+    routes: BTreeMap<String, Route>,
+    /// Routes that somebody has asked for anew meanwhile.
+    lost: Vec<String>,
+    front_door: Option<FrontDoor>,
+    revision: u64,
+}
+
+/// Writes down how the front door's settings stand, once all its parts have them. `None` where they are not settled yet.
+async fn front_door<W: World>(world: &W, part: &Part, publication: &Publication) -> Result<Option<FrontDoor>, Error> {
+    let registry = Registry::new(world.table());
+    let key = registry::front_door_key(part.door.name.as_str());
+    let Some(mut record) = registry.get::<FrontDoor>(&key).await?.filter(|_| part.segment().is_none()) else {
+        return Ok(None);
+    };
+    let generation = record.value.standing.generation;
+    let mut parts = vec![publication.clone()];
+    if part.place == Place::Root {
+        let all = part::all(world, &record.value.spec).await?.into_iter();
+        parts.extend(all.filter(|(one, _)| one.segment().is_some()).map(|(_, publication)| publication));
+    }
+    if parts.iter().any(|one| one.door_generation != generation) {
+        return Ok(None);
+    }
+    let refusal = parts.into_iter().find_map(|one| one.door_refusal);
+    let status = if refusal.is_some() { Status::Rejected } else { Status::Live };
+    let standing = Standing { generation, status, refusal };
+    if record.value.standing != standing {
+        record.value.standing = standing;
+        match registry.put(&mut record).await {
+            Err(error) if error.error_type == ErrorType::Conflict => return Ok(None),
+            result => result?,
+        }
+    }
+    Ok(Some(record.value))
+}
+
+/// What a stack hears of its front door.
+fn front_door_outcome(settled: &Settled, region: &str, waiting: &Waiting) -> Option<Result<Outcome, Error>> {
+    let door = settled.front_door.as_ref()?;
+    let Standing { generation, refusal, .. } = &door.standing;
+    match (waiting.generation.cmp(generation), refusal) {
+        (Ordering::Greater, _) => None,
+        (Ordering::Less, _) => Some(Err(overtaken("front door"))),
+        (Ordering::Equal, Some(refusal)) => Some(Err(refusal.into())),
+        (Ordering::Equal, None) => {
+            let attributes = door.attributes(region, settled.revision);
+            Some(Ok(Outcome::new(waiting.later.physical_id.clone(), attributes)))
+        }
+    }
+}
+
+fn overtaken(what: &str) -> Error {
+    Error::conflict(format!("a later request about the same {what} has overtaken this one"))
 }
 
 fn conclude(route: &mut Route, verdict: &Verdict, published: Option<&RouteSpec>, revision: u64) {
@@ -163,21 +222,23 @@ async fn write<W: World>(world: &W, records: Vec<Record<Route>>) -> Result<Vec<S
 
 /// Answers every stack whose route has settled, page by page. No answer holds a publication back: what CloudFormation
 /// refuses is over, and what can't be reached is kept for the next run until it expires.
-async fn answer_all<W: World>(
-    world: &W,
-    part: &Part,
-    settled: &BTreeMap<String, Route>,
-    lost: &[String],
-) -> Result<(), Error> {
+async fn answer_all<W: World>(world: &W, part: &Part, settled: &Settled) -> Result<(), Error> {
     let url = part.door.invoke_url(world.region());
     let mut pages = WaitingPages::of(&part.door.name);
     while let Some(page) = pages.next(world).await? {
         let mut due = Vec::new();
         for record in page.into_iter().filter(|one| part.has(one.value.segment())) {
-            let Awaited::Route { id, .. } = &record.value.about else { continue };
-            let answer = match settled.get(id) {
+            let id = match &record.value.about {
+                Awaited::FrontDoor => {
+                    let answer = front_door_outcome(settled, world.region(), &record.value);
+                    due.extend(answer.map(|answer| (record, answer)));
+                    continue;
+                }
+                Awaited::Route { id, .. } => id,
+            };
+            let answer = match settled.routes.get(id) {
                 Some(route) => outcome(&url, &record.value, route),
-                None if lost.contains(id) => None,
+                None if settled.lost.contains(id) => None,
                 None => deleted(world, id).await?.and_then(|route| outcome(&url, &record.value, &route)),
             };
             due.extend(answer.map(|answer| (record, answer)));
@@ -254,14 +315,13 @@ fn too_late(part: &Part, publication: &Publication, refusal: Option<&Refusal>, f
 /// What a stack hears of its request; nothing yet while that has not settled.
 fn outcome(url: &str, waiting: &Waiting, route: &Route) -> Option<Result<Outcome, Error>> {
     let physical_id = waiting.later.physical_id.clone();
-    let overtaken = || Error::conflict("a later request about the same route has overtaken this one");
     if waiting.generation > route.generation {
         return None;
     }
     let is_latest = waiting.generation == route.generation;
     match (route.status, &route.refusal) {
         (Status::Pending | Status::Waiting | Status::Deleting, _) => None,
-        _ if !is_latest => Some(Err(overtaken())),
+        _ if !is_latest => Some(Err(overtaken("route"))),
         (Status::Live, _) => {
             let mut data = Map::new();
             data.insert("Url".into(), json!(format!("{url}{}", route.spec.path)));

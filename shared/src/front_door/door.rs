@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::path::RESERVED;
-use super::{Method, Methods, Name, RoutePath, Segment};
+use super::records::Route;
+use super::{Auth, Backend, Method, Methods, Name, RoutePath, RouteSpec, Segment, claims};
 use crate::error::Error;
 use crate::fields::{read, scalar};
 use crate::types::{RestApiId, StageName, VpcEndpointId, invoke_url};
@@ -17,6 +18,8 @@ use crate::types::{RestApiId, StageName, VpcEndpointId, invoke_url};
 const RESOURCES_MAX: u32 = 300;
 /// The definition stands in an item of DynamoDB's, which has 400 KB, beside the rest.
 const BASE_DEFINITION_BYTES_MAX: usize = 300 << 10;
+/// How many routes an error names that use what is to go.
+const USERS_MAX: usize = 5;
 /// API Gateway's quota of authorizers per REST API.
 const AUTHORIZERS_MAX: usize = 10;
 
@@ -195,6 +198,42 @@ impl FrontDoorSpec {
                 path.first()
             ))),
         }
+    }
+
+    /// What a route needs and does not find here, as a field of the front door's.
+    pub fn lacks(&self, route: &RouteSpec) -> Option<String> {
+        if let Auth::Authorizer(name) = &route.auth
+            && !self.authorizers.contains_key(name)
+        {
+            return Some(format!("Authorizers.{name}"));
+        }
+        if matches!(route.backend, Backend::PrivateApi { .. }) && self.private_api_link.is_none() {
+            return Some("PrivateApiLink".into());
+        }
+        let taken = |(path, methods): &(RoutePath, Methods)| claims::is_platforms(path, methods, route);
+        let paths = self.base_paths().unwrap_or_default();
+        let taken = paths.iter().find(|own| taken(own)).map(|(path, _)| format!("BaseDefinition.paths without {path}"));
+        taken.or_else(|| self.check_shard(&route.path).err().map(|_| "BaseDefinition.paths".into()))
+    }
+
+    /// Refuses these settings in the place of `before` where they take away what routes use: what is live stays live.
+    pub fn check_needs(&self, before: &Self, routes: &[&Route]) -> Result<(), Error> {
+        let users = |what: &String| {
+            let uses = |spec: &RouteSpec| self.lacks(spec).as_ref() == Some(what);
+            routes.iter().filter(|route| route.in_use().any(uses)).collect::<Vec<_>>()
+        };
+        let lost = |spec: &RouteSpec| self.lacks(spec).filter(|_| before.lacks(spec).is_none());
+        let Some(what) = routes.iter().flat_map(|route| route.in_use()).find_map(lost) else { return Ok(()) };
+        let users = users(&what);
+        let named = users.iter().take(USERS_MAX).map(|route| {
+            let (methods, path) = (&route.spec.methods, &route.spec.path);
+            format!("{methods} {path} (account {}, {})", route.owner, route.origin.name())
+        });
+        Err(Error::blocked(format!(
+            "{what}: {} routes need it, among them {}: have them changed or removed first",
+            users.len(),
+            named.collect::<Vec<_>>().join(", ")
+        )))
     }
 
     /// The paths of the base definition and their methods.

@@ -23,11 +23,34 @@ pub struct FrontDoor {
     pub origin: Origin,
     /// What was asked for.
     pub spec: FrontDoorSpec,
+    /// How it stands.
+    #[serde(default)]
+    pub standing: Standing,
     /// The requests that made it what it is.
     pub requests: Requests,
     /// Whether it is to be forgotten: a tombstone, against late requests.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+}
+
+impl FrontDoor {
+    /// The attributes that `Fn::GetAtt` gives.
+    pub fn attributes(&self, region: &str, revision: u64) -> Map<String, Value> {
+        let invoke_url = Value::String(self.spec.invoke_url(region));
+        Map::from_iter([("Revision".to_owned(), revision.into()), ("InvokeUrl".to_owned(), invoke_url)])
+    }
+}
+
+/// How a front door's settings stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Counts what was asked for.
+    pub generation: u64,
+    /// `PENDING`, `LIVE` or `REJECTED`.
+    pub status: Status,
+    /// Why they were rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
 }
 
 /// A tenant: an account that was let in.
@@ -54,10 +77,11 @@ impl Onboarded {
 }
 
 /// How a route stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     /// It was claimed and waits to be published.
+    #[default]
     Pending,
     /// It is left out until something outside is there, such as its VPC link.
     Waiting,
@@ -145,6 +169,13 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl Route {
+    /// What is live of it, and what is to be.
+    pub fn in_use(&self) -> impl Iterator<Item = &RouteSpec> {
+        let is_wanted = matches!(self.status, Status::Pending | Status::Waiting | Status::Live);
+        let live = self.live.as_ref().filter(|_| !matches!(self.status, Status::Deleted | Status::Deleting));
+        live.map(|live| &live.spec).into_iter().chain(is_wanted.then_some(&self.spec))
+    }
+
     /// What of it is live, or was until something outside took it off.
     pub fn accepted(&self) -> Option<&RouteSpec> {
         self.live.as_ref().or(self.suspended.as_ref()).map(|live| &live.spec)
@@ -232,6 +263,12 @@ pub struct Publication {
     /// The hash of the front door's settings and the tenants' grants that the live revision was made under.
     #[serde(default)]
     pub door_hash: String,
+    /// The generation of the front door's settings that was published last, or rejected.
+    #[serde(default)]
+    pub door_generation: u64,
+    /// Why they were rejected, if they were: what is published has the settings of its revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door_refusal: Option<Refusal>,
     /// Who has put the stage back to an earlier revision: until a `publish` nothing goes live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_by: Option<String>,
@@ -261,6 +298,11 @@ pub struct Publication {
 }
 
 impl Publication {
+    /// Notes the front door's settings that a run has published, or rejected.
+    pub fn settled_with(&mut self, door_hash: String, generation: u64, refusal: Option<Refusal>) {
+        (self.door_hash, self.door_generation, self.door_refusal) = (door_hash, generation, refusal);
+    }
+
     /// Whether the stage shows what was live since then: not where it was put back to an earlier revision.
     pub fn shows(&self, live: &Live) -> bool {
         live.revision <= self.revision
@@ -285,6 +327,9 @@ pub struct Revision {
     /// The VPC links that they take.
     #[serde(default)]
     pub links: BTreeSet<Name>,
+    /// The front door's settings that it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Box<FrontDoorSpec>>,
     /// What changed against the one before, a line each.
     pub changes: Vec<String>,
 }

@@ -102,6 +102,17 @@ pub enum Verdict {
     Deleted,
 }
 
+impl Selection {
+    /// Nothing goes live: every route waits for this.
+    pub fn held(mut self, refusal: &Refusal) -> Self {
+        self.goes.clear();
+        for verdict in self.verdicts.values_mut().filter(|one| !matches!(one, Verdict::Deleted)) {
+            *verdict = Verdict::Waits(refusal.clone());
+        }
+        self
+    }
+}
+
 /// What becomes of every route, and what is published.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {

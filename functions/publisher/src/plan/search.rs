@@ -123,13 +123,13 @@ impl Search {
         self.try_next();
     }
 
-    /// API Gateway has refused it, in these words. An error where nothing that is new is to blame.
-    pub fn refused(&mut self, cause: Cause, message: &str) -> Result<(), Error> {
+    /// API Gateway has refused it, in these words. The refusal where nothing that is new is to blame.
+    pub fn refused(&mut self, cause: Cause, message: &str) -> Result<(), Refusal> {
         self.imports_left = self.imports_left.saturating_sub(1);
         let group = std::mem::take(&mut self.trying);
         if group.suspects.is_empty() {
-            let why = shortened(message);
-            return Err(Error::upstream(format!("API Gateway refuses what is published already: {why}")));
+            let why = format!("API Gateway rejects the front door's settings: {}", shortened(message));
+            return Err(Refusal::from(&Error::invalid(why)));
         }
         let culprits = match cause {
             Cause::Quota => self.those_without_room(&group, message),
@@ -468,7 +468,7 @@ mod tests {
     fn what_is_published_already_is_no_suspect() {
         let mut search = Search::new(&Selection::default(), false, &BTreeSet::new(), 0);
         let error = search.refused(Cause::Document, "Invalid OpenAPI input.").unwrap_err();
-        assert!(error.message.contains("Invalid OpenAPI input."), "{error}");
+        assert!(error.message.contains("Invalid OpenAPI input."), "{}", error.message);
     }
 
     #[test]

@@ -239,7 +239,8 @@ async fn front_door<W: World>(
             if verb == Verb::Plan {
                 return front_doors::plan(world, origin, stamp, spec).await;
             }
-            let door = front_doors::apply(world, origin, stamp, spec).await?;
+            let door = front_doors::apply(world, origin, stamp, spec, None).await?;
+            let door = front_doors::published(world, invocation, door).await?;
             front_doors::answer(world, &door).await
         }
         (Verb::Get, None) => {

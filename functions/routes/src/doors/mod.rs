@@ -27,9 +27,9 @@ use crate::report;
 use crate::world::World;
 
 /// Kept back of the function's time for answering.
-const ANSWER: Duration = Duration::from_secs(5);
+pub(crate) const ANSWER: Duration = Duration::from_secs(5);
 /// How often somebody who waits looks whether the publisher is done: it takes seconds.
-const LOOK: Duration = Duration::from_millis(500);
+pub(crate) const LOOK: Duration = Duration::from_millis(500);
 
 /// Reads, authorises and registers; a refusal is told on the bus.
 async fn register<W: World>(world: &W, caller: &Caller, asked: &Asked, spec: Value) -> Result<Registered, Error> {

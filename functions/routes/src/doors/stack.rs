@@ -6,6 +6,7 @@ use serde_json::Value;
 use shared::custom_resource::{Kind, Outcome, Reply, Request};
 use shared::entry::Invocation;
 use shared::error::Error;
+use shared::front_door::records::Status;
 use shared::front_door::{FrontDoorSpec, RouteSpec};
 use shared::types::AccountId;
 
@@ -55,7 +56,7 @@ pub async fn custom_resource<W: World>(world: &W, invocation: &Invocation, reque
     match request.resource_type.as_str() {
         FRONT_DOOR => {
             invocation.caller.operator_only("front doors")?;
-            front_door(world, request).await.map(Reply::from)
+            front_door(world, request).await
         }
         "Custom::Route" | "AWS::CloudFormation::CustomResource" => route(world, invocation, request).await,
         other => Err(Error::invalid(format!(
@@ -104,17 +105,20 @@ async fn remove<W: World>(world: &W, asked: &Asked, physical_id: &str, propertie
     Ok(false)
 }
 
-async fn front_door<W: World>(world: &W, request: Request) -> Result<Outcome, Error> {
+async fn front_door<W: World>(world: &W, request: Request) -> Result<Reply, Error> {
     let origin = request.origin();
     let stamp = request.stamp();
     if request.kind == Kind::Delete {
         let physical_id = request.physical_resource_id.unwrap_or_default();
         let name = physical_id.strip_prefix(&front_doors::physical_id("")).unwrap_or_default();
         front_doors::delete(world, &origin, stamp, name).await?;
-        return Ok(Outcome::new(physical_id, Default::default()));
+        return Ok(Reply::Now(Outcome::new(physical_id, Default::default())));
     }
-    let spec = FrontDoorSpec::parse(request.properties)?;
-    let door = front_doors::apply(world, origin, stamp, spec).await?;
+    let spec = FrontDoorSpec::parse(request.properties.clone())?;
+    let door = front_doors::apply(world, origin, stamp, spec, Some(&request)).await?;
+    if door.standing.status != Status::Live {
+        return Ok(Reply::Later);
+    }
     let id = front_doors::physical_id(door.spec.name.as_str());
-    Ok(Outcome::new(id, front_doors::attributes(world, &door).await?))
+    Ok(Reply::Now(Outcome::new(id, front_doors::attributes(world, &door).await?)))
 }

@@ -66,7 +66,8 @@ async fn front_door<W: World>(world: &W, invocation: &Invocation, terraform: Ter
         front_doors::delete(world, &origin(&name), invocation.stamp(), &name).await?;
         return Ok(json!({"name": name, "id": front_doors::physical_id(&name), "status": "DELETED", "attributes": {}}));
     }
-    let door = front_doors::apply(world, origin(&name), invocation.stamp(), spec).await?;
+    let door = front_doors::apply(world, origin(&name), invocation.stamp(), spec, None).await?;
+    let door = front_doors::published(world, invocation, door).await?;
     if let Some(before) = terraform.previous.as_ref().and_then(|previous| read(previous).ok())
         && before.name.as_str() != name
     {
