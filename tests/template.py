@@ -6,6 +6,7 @@ import re
 import sys
 
 from cfnlint.decode import decode
+from ministack.services.cloudformation import engine
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
@@ -205,6 +206,40 @@ def the_registry_outlives_the_stack(template):
         yield "the table is not protected"
 
 
+ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/old"
+# What is given, and the parameter that the refusal names; None where it is taken.
+DEPLOYMENTS = [
+    ({}, None),
+    ({"Prefix": "default"}, "Prefix"),
+    ({"Prefix": "Pets"}, "1 to 32 lower-case letters"),
+    ({"SubnetIds": "subnet-1,subnet-2"}, "SecurityGroupIds"),
+    ({"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}, None),
+    ({"ExistingTableName": "old"}, "ExistingTableStreamArn"),
+    ({"ExistingTableName": "old", "ExistingTableStreamArn": f"{ARN}/stream/2026-11-25T06:00:00.000"}, None),
+    ({"SyncSchedule": "5 minutes"}, "EventBridge schedule"),
+    ({"SyncSchedule": "rate(1 minutes)"}, "EventBridge schedule"),
+    ({"SyncSchedule": "rate(10 minutes)", "CatalogSchedule": "cron(0 6 * * ? *)"}, None),
+    ({"AlarmTopicArn": "alarms"}, "SNS topic"),
+    ({"RolePath": "foregate"}, "path"),
+]
+
+
+def what_can_not_work_is_refused_before_it_begins(template):
+    """By the section Rules and the parameters' patterns. The evaluator is ministack's."""
+    for given, named_in_refusal in DEPLOYMENTS:
+        provided = [{"Key": key, "Value": value} for key, value in given.items()]
+        refusal = None
+        try:
+            values = engine._resolve_parameters(template.document, provided)
+            engine._evaluate_rules(template.document, values, {})
+        except ValueError as error:
+            refusal = str(error)
+        if named_in_refusal is None and refusal:
+            yield f"{given}: {refusal}"
+        if named_in_refusal and named_in_refusal not in (refusal or ""):
+            yield f"{given} is not refused by naming {named_in_refusal}: {refusal}"
+
+
 def cloudformation_takes_it(template):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
     if len(json.dumps(template.document)) > 1 << 20 or len(template.resources) > 500 or len(template.document["Parameters"]) > 200:
@@ -220,6 +255,7 @@ RULES = [
     tenants_lets_accounts_in_by_aliases_alone,
     roles_are_passed_only_to_api_gateway_and_only_those_that_are_named,
     the_registry_outlives_the_stack,
+    what_can_not_work_is_refused_before_it_begins,
     cloudformation_takes_it,
 ]
 
