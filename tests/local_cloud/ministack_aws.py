@@ -90,12 +90,14 @@ def main():
     import ministack_lambda
     import ministack_permissions
     import ministack_record
+    import ministack_rules
     import ministack_streams
 
     patch_conditions()
     ministack_lambda.patch_batches()
     ministack_lambda.patch_recursive_loops()
     ministack_lambda.patch_aliases_and_permissions()
+    ministack_rules.patch_deliveries()
     ministack_streams.patch_streams()
     ministack_asynchronous.patch_asynchronous_invocations()
     ministack_permissions.patch_all()

@@ -64,6 +64,8 @@ class AsynchronousInvocations(MinistackTest):
         function, seen, failures, failures_arn = self.function_with_alias()
         self.set(function, failures_arn, 2, Qualifier="blue")
         arn = self.client("lambda").get_alias(FunctionName=function, Name="blue")["AliasArn"]
+        permission = {"StatementId": "rule", "Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com"}
+        self.client("lambda").add_permission(FunctionName=function, Qualifier="blue", **permission)
         events = self.client("events")
         events.put_rule(Name="rule", EventPattern=json.dumps({"source": ["test"]}))
         events.put_targets(Rule="rule", Targets=[{"Id": "one", "Arn": arn, "Input": json.dumps({"fail": True})}])

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
 use crate::Cloud;
@@ -19,10 +20,19 @@ pub struct Listener {
 impl Listener {
     /// Listens for events of Foregate's whose `detail` is like this, under a name of the test's own.
     pub async fn start(cloud: &Cloud, name: &str, detail: Value) -> Result<Self> {
-        let queue = cloud.sqs.create_queue().queue_name(name).send().await?.queue_url.context("no queue")?;
         let arn = format!("arn:aws:sqs:{}:123456789012:{name}", cloud.region);
         let pattern = json!({"source": ["foregate"], "detail": detail}).to_string();
-        cloud.events.put_rule().name(name).event_bus_name(&cloud.bus).event_pattern(pattern).send().await?;
+        let rule = cloud.events.put_rule().name(name).event_bus_name(&cloud.bus).event_pattern(pattern).send().await?;
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": rule.rule_arn()}},
+        }]});
+        let call = cloud.sqs.create_queue().queue_name(name);
+        let queue = call.attributes(QueueAttributeName::Policy, policy.to_string()).send().await?;
+        let queue = queue.queue_url.context("no queue")?;
         let target = Target::builder().id("queue").arn(arn).build()?;
         cloud.events.put_targets().rule(name).event_bus_name(&cloud.bus).targets(target).send().await?;
         Ok(Self { cloud: cloud.clone(), queue })
