@@ -48,6 +48,22 @@ def patch_qualifiers():
     iam_actions.extract_resource_arn = extract_resource_arn
 
 
+# They have no resource type: a statement that names a bus allows neither (Service authorization reference, "Amazon
+# EventBridge").
+WITHOUT_RESOURCE = {"PutPermission", "RemovePermission"}
+
+
+def patch_resources():
+    original = iam_actions.extract_resource_arn
+
+    def extract_resource_arn(service, method, path, headers, *rest):
+        operation = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+        is_without = service == "events" and operation in WITHOUT_RESOURCE
+        return "*" if is_without else original(service, method, path, headers, *rest)
+
+    iam_actions.extract_resource_arn = extract_resource_arn
+
+
 def patch_conditions():
     """A condition compares what Fn::Join makes of a list, too (CloudFormation template reference, "Fn::Join"; a list that
     was left empty is commonly told so). ministack would compare the function itself."""
@@ -84,6 +100,7 @@ def main():
     os.environ["AUTH"] = "true"  # read when ministack's application is imported
     patch_actions()
     patch_qualifiers()
+    patch_resources()
     patch_secure_transport()
     # Here, since they bring the services along, which read the environment.
     import ministack_asynchronous

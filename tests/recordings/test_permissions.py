@@ -57,3 +57,14 @@ class Permissions(MinistackTest):
         user.put_function_event_invoke_config(FunctionName=function, Qualifier="blue", MaximumRetryAttempts=1)
         self.assert_denied(user.get_function_event_invoke_config, FunctionName=function, Qualifier="blue")
         self.assert_denied(user.put_function_recursion_config, FunctionName=function, RecursiveLoop="Allow")
+
+    def test_a_statement_on_a_bus_does_not_allow_changing_its_policy(self):
+        bus = self.client("events").create_event_bus(Name="shared")["EventBusArn"]
+        grant = {"EventBusName": "shared", "Action": "events:PutEvents", "Principal": "111111111111", "StatementId": "one"}
+        self.assert_denied(self.as_user("events", {"Action": "events:*", "Resource": bus}).put_permission, **grant)
+        iam, name = self.client("iam"), self.name("user")[-64:]
+        statement = {"Effect": "Allow", "Action": "events:PutPermission", "Resource": "*"}
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        iam.put_user_policy(UserName=name, PolicyName="may", PolicyDocument=json.dumps(policy))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        self.client("events", key["AccessKeyId"], key["SecretAccessKey"]).put_permission(**grant)
