@@ -15,6 +15,7 @@ use shared::registry::{self, Registry};
 use shared::trigger::Command;
 
 use crate::apply;
+use crate::apply::deploy::REVISIONS_MAX;
 use crate::cycle::{self, Depth};
 use crate::observe;
 use crate::part::{self, Part, Place};
@@ -118,7 +119,8 @@ async fn plan<W: World>(world: &W, invocation: &Invocation, part: &Part) -> Resu
     let (_, foreign) = cycle::look_around(world, door, Depth::Pending, &publication).await?;
     let reading = observe::reading(world, part, invocation.caller.account(), &records, foreign).await?;
     let selection = select(&reading);
-    let had = observe::carried(world, door, &publication.settings, &reading.foreign).await?;
+    let api = observe::rest_api(world, door).await?;
+    let had = observe::carried(world, door, &api, &publication, &reading.foreign).await?;
     let document = render(door, &had, &selection.goes, world.region());
     let is_same = publication.hash == shared::origin::hash(&document.to_string());
     let mut lines = changes(&reading.routes, &selection);
@@ -177,7 +179,10 @@ async fn rollback<W: World>(world: &W, invocation: &Invocation, part: &Part, spe
             None => all.iter().rev().find(|one| one.number < live),
         };
         let back = back.ok_or_else(|| {
-            Error::not_found(format!("Revision: {} has no such revision: the command history shows them", part.name()))
+            Error::not_found(format!(
+                "Revision: {} has no such revision: the command history shows the last {REVISIONS_MAX}, older ones are deleted",
+                part.name()
+            ))
         })?;
         let there = observe::links(world).await?;
         let mut led = BTreeMap::new();
@@ -196,8 +201,11 @@ async fn rollback<W: World>(world: &W, invocation: &Invocation, part: &Part, spe
         lease.value.next_links = led.values().cloned().collect();
         lease.save(&registry).await?;
         let door = FrontDoorSpec { rest_api_id: api, ..part.door.clone() };
-        let stage = world.apis().get_stage(&door.rest_api_id, &door.stage_name).await?;
-        apply::stage::switch(world, &door, stage.as_ref(), &back.deployment_id, &stage_variables(&led)).await?;
+        let stages = world.apis().get_stages(&door.rest_api_id).await?;
+        apply::deploy::remove_candidate(world, &door, &stages).await;
+        let stage = stages.get(door.stage_name.as_str());
+        apply::stage::refuse_canary(&door, stage)?;
+        apply::stage::switch(world, &door, stage, &back.deployment_id, &stage_variables(&led)).await?;
         lease.value.revision = back.number;
         lease.value.deployment_id = back.deployment_id.clone();
         lease.value.hash = back.hash.clone();

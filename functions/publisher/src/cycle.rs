@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use shared::aws::{Bus, OwnEvent, RestApis, Stage};
 use shared::entry::Invocation;
 use shared::error::Error;
-use shared::front_door::records::{Publication, Refusal, Revision, Route};
+use shared::front_door::records::{ApiSettings, Publication, Refusal, Revision, Route};
 use shared::front_door::{FrontDoorSpec, Mode, Name};
 use shared::lease::Lease;
 use shared::origin::hash;
@@ -17,12 +17,13 @@ use shared::registry::{self, Record, Registry};
 use crate::apply;
 use crate::observe;
 use crate::part::{self, Part};
+use crate::plan::api_settings::differences;
 use crate::plan::changes::changes;
 use crate::plan::links::{links, stage_variables};
 use crate::plan::present::{Foreign, Present, drift, names, removals};
 use crate::plan::render::{render, settings};
 use crate::plan::select::{resources_of, select};
-use crate::plan::{Reading, Selection};
+use crate::plan::{Carried, Reading, Selection};
 use crate::rate;
 use crate::settle;
 use crate::world::World;
@@ -129,24 +130,26 @@ async fn under_lease<W: World>(
     }
     part.door.rest_api_id = part::ensure_api(world, &part, lease).await?;
     let door = &part.door.clone();
-    let had = observe::carried(world, door, &lease.value.settings, &reading.foreign).await?;
+    let api = observe::rest_api(world, door).await?;
+    let had = observe::carried(world, door, &api, &lease.value, &reading.foreign).await?;
     let document = render(door, &had, &selection.goes, world.region());
-    let stage = world.apis().get_stage(&door.rest_api_id, &door.stage_name).await?;
-    if stage.as_ref().is_some_and(|stage| stage.canary.is_some()) {
-        return Err(Error::blocked(format!(
-            "the stage {} of the front door {} has an active canary: promote or remove it",
-            door.stage_name, door.name
-        )));
-    }
-    let shown = stage.as_ref().map(|stage| stage.deployment_id.clone());
-    let is_as_published = lease.value.hash == hash(&document.to_string()) && shown.is_some();
-    let edits = match is_as_published {
-        true => present.iter().flat_map(|present| drift(&document, present, &reading.foreign.names)).collect(),
-        // What is to be imported anyway replaces them.
-        false => Vec::new(),
+    let stages = world.apis().get_stages(&door.rest_api_id).await?;
+    apply::deploy::remove_candidate(world, door, &stages).await;
+    let stage = stages.get(door.stage_name.as_str());
+    apply::stage::refuse_canary(door, stage)?;
+    let is_as_published = lease.value.hash == hash(&document.to_string()) && stage.is_some();
+    // What is to be imported anyway replaces what was edited.
+    let edits = match &present {
+        Some(present) if is_as_published => {
+            let methods = drift(&document, present, &reading.foreign.names);
+            methods.into_iter().chain(differences(&document, &api)).collect()
+        }
+        _ => Vec::new(),
     };
-    let is_moved = lease.value.revision > 0 && shown.as_ref() != Some(&lease.value.deployment_id);
-    tell_drift(world, door, lease, shown.as_deref().filter(|_| is_moved), &edits).await?;
+    let shown = stage.map(|stage| stage.deployment_id.as_str());
+    let is_moved = lease.value.revision > 0 && shown != Some(&lease.value.deployment_id);
+    let told = shown.filter(|_| is_moved).map(str::to_owned);
+    tell_drift(world, door, lease, told.as_deref(), &edits).await?;
     let repairs = door.mode == Mode::Overwrite;
     if !is_as_published || (repairs && !edits.is_empty()) {
         if let (Mode::Merge, Some(present)) = (door.mode, &present) {
@@ -158,6 +161,7 @@ async fn under_lease<W: World>(
             "publishing"
         );
         let asked = selection.clone();
+        preserve(world, lease, &had).await?;
         let imported = apply::import(world, invocation, door, published.as_ref(), &had, &reading, selection).await?;
         let imported = match imported {
             Ok(imported) => imported,
@@ -173,17 +177,12 @@ async fn under_lease<W: World>(
         selection = imported.selection;
         refusal = refusal.or(imported.settings_refusal);
         part.door = imported.settings;
-        // When all that was new is refused, what is live is what it was.
-        if lease.value.hash != hash(&document.to_string()) || shown.is_none() {
-            let draft =
-                Draft { part: &part, reading: &reading, selection: &selection, document, stage: stage.as_ref() };
-            put_live(world, lease, draft).await?;
-        }
+        let draft = Draft { part: &part, reading: &reading, had: &had, stage };
+        go_live(world, lease, draft, &selection, &document).await?;
     }
     let led = links(&selection.goes);
-    let is_led = lease.value.links == led && lease.value.next_links.is_empty();
-    if is_as_published && (is_moved && repairs || !is_led) {
-        point_again(world, door, lease, stage.as_ref(), led).await?;
+    if is_as_published && !is_led(lease, stage, &led, is_moved && !repairs) {
+        point_again(world, door, lease, stage, led).await?;
     }
     part::ensure_mapping(world, &part).await?;
     lease.value.settled_with(door_hash, part.generation, refusal);
@@ -208,6 +207,17 @@ fn refused_settings(
     Some(Refusal::from(&lost))
 }
 
+/// Whether the stage shows what is published and its variables lead where the links lead now. A stage that somebody has moved
+/// in `Mode: Merge` keeps what it shows.
+fn is_led(lease: &Lease<Publication>, stage: Option<&Stage>, led: &BTreeMap<Name, String>, is_left: bool) -> bool {
+    let Publication { links, next_links, deployment_id, .. } = &lease.value;
+    let is_as = |stage: &Stage| {
+        let deployment_id = if is_left { &stage.deployment_id } else { deployment_id };
+        apply::stage::is_as(stage, deployment_id, &stage_variables(led))
+    };
+    links == led && next_links.is_empty() && stage.is_some_and(is_as)
+}
+
 /// Points the stage at what is published, and its variables at where the links lead now.
 async fn point_again<W: World>(
     world: &W,
@@ -219,7 +229,9 @@ async fn point_again<W: World>(
     let registry = Registry::new(world.table());
     lease.value.next_links = links.values().cloned().collect();
     lease.save(&registry).await?;
-    let deployment = lease.value.deployment_id.clone();
+    let is_left = door.mode == Mode::Merge;
+    let shown = stage.filter(|_| is_left).map(|stage| &stage.deployment_id);
+    let deployment = shown.unwrap_or(&lease.value.deployment_id).clone();
     apply::stage::switch(world, door, stage, &deployment, &stage_variables(&links)).await?;
     lease.value.links = links;
     lease.value.next_links.clear();
@@ -302,25 +314,60 @@ async fn gather<W: World>(world: &W, invocation: &Invocation, part: &Part) -> Re
     Ok(())
 }
 
-/// What was imported and is to be put live.
+/// What a publication is made of.
+#[derive(Clone, Copy)]
 struct Draft<'a> {
     part: &'a Part,
     reading: &'a Reading,
-    selection: &'a Selection,
-    document: Value,
+    had: &'a Carried,
     stage: Option<&'a Stage>,
 }
 
-/// Deploys what was imported, looks at it on the candidate stage, and switches the live one.
-async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Draft<'_>) -> Result<(), Error> {
-    let Draft { part, reading, selection, document, stage } = draft;
+/// Writes down what an import may reset: a run that dies after it leaves that to the next one.
+async fn preserve<W: World>(world: &W, lease: &mut Lease<Publication>, had: &Carried) -> Result<(), Error> {
+    if had.settings == ApiSettings::default() {
+        return Ok(());
+    }
+    lease.value.api_settings = Some(had.settings.clone());
+    lease.save(&Registry::new(world.table())).await
+}
+
+/// Holds what came of the import against the document, and puts it live.
+async fn go_live<W: World>(
+    world: &W,
+    lease: &mut Lease<Publication>,
+    draft: Draft<'_>,
+    selection: &Selection,
+    document: &Value,
+) -> Result<(), Error> {
+    let Draft { part, reading, had, stage } = draft;
+    let door = &part.door;
+    apply::verify::settings(world, door, document, &had.settings).await?;
+    lease.value.api_settings = None;
+    apply::verify::methods(world, door, document, &reading.foreign).await?;
+    // When all that was new is refused, what is live is what it was.
+    if lease.value.hash != hash(&document.to_string()) || stage.is_none() {
+        put_live(world, lease, draft, selection, document).await?;
+        apply::deploy::prune(world, part, &lease.value).await;
+    }
+    Ok(())
+}
+
+/// Deploys what was imported, and switches the live stage.
+async fn put_live<W: World>(
+    world: &W,
+    lease: &mut Lease<Publication>,
+    draft: Draft<'_>,
+    selection: &Selection,
+    document: &Value,
+) -> Result<(), Error> {
+    let Draft { part, reading, had: _, stage } = draft;
     let door = &part.door;
     let registry = Registry::new(world.table());
     let number = lease.value.newest + 1;
     let document_hash = hash(&document.to_string());
-    rate::take(world).await?;
-    let description = format!("Foregate revision {number} ({})", &document_hash[..12]);
-    let deployment_id = world.apis().create_deployment(&door.rest_api_id, &description).await?;
+    let made = (document, document_hash.as_str());
+    let deployment_id = apply::deploy::deploy(world, door, &lease.value, made, &reading.foreign).await?;
     let lines = changes(&reading.routes, selection);
     let led = links(&selection.goes);
     let revision = Revision {
@@ -351,7 +398,7 @@ async fn put_live<W: World>(world: &W, lease: &mut Lease<Publication>, draft: Dr
     lease.value.resources = resources_of(reading, &selection.goes);
     lease.value.settings = settings(&door.base_definition);
     if door.mode == Mode::Merge {
-        lease.value.owned = names(&document).difference(&reading.foreign.names).cloned().collect();
+        lease.value.owned = names(document).difference(&reading.foreign.names).cloned().collect();
     }
     lease.save(&registry).await?;
     let mut detail =

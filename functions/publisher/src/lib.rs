@@ -5,7 +5,7 @@
 //! 1. [`wake`] says which front doors to look at: the registry's stream, the schedule, an operator's [`command`].
 //! 2. [`part`] is what is published by itself: a front door, or a shard of one.
 //! 3. [`cycle`] is one publication under its lease: [`observe`] reads the registry and the links, [`plan`]
-//!    decides and renders, [`apply`] imports, deploys, looks at a candidate stage and switches the live one, [`settle`] writes
+//!    decides and renders, [`apply`] imports, verifies, deploys and switches the live stage, [`settle`] writes
 //!    down what became of each route and answers.
 //! 4. [`rate`] keeps all front doors of the account within API Gateway's rate of deployments.
 //! 5. [`world`] is all that is outside.

@@ -16,6 +16,7 @@ use shared::registry::{self, Record, Registry};
 use shared::types::AccountId;
 
 use crate::part::Part;
+use crate::plan::api_settings::api_settings;
 use crate::plan::present::{Foreign, Present, Resource, Shown};
 use crate::plan::render::GATEWAY_RESPONSES;
 use crate::plan::{Carried, Link, Reading};
@@ -160,26 +161,24 @@ pub async fn reading<W: World>(
     })
 }
 
-/// What the REST API has that an import would reset. Settings that came from an earlier base definition (`ours`) are the
-/// present one's to keep.
+/// The front door's REST API.
+pub async fn rest_api<W: World>(world: &W, door: &FrontDoorSpec) -> Result<RestApi, Error> {
+    let api = world.apis().get_rest_api(&door.rest_api_id).await?;
+    api.ok_or_else(|| Error::not_found(format!("the REST API {} does not exist any more", door.rest_api_id)))
+}
+
+/// What the REST API has that an import would reset; `publication` knows which settings came from an earlier base definition,
+/// and are the present one's to keep, and what an import that was interrupted has reset.
 pub async fn carried<W: World>(
     world: &W,
     door: &FrontDoorSpec,
-    ours: &BTreeSet<String>,
+    api: &RestApi,
+    publication: &Publication,
     foreign: &Foreign,
 ) -> Result<Carried, Error> {
-    let api = world.apis().get_rest_api(&door.rest_api_id).await?;
-    let gone = || Error::not_found(format!("the REST API {} does not exist any more", door.rest_api_id));
-    let RestApi {
-        name: title,
-        endpoint_types: _,
-        description,
-        binary_media_types,
-        policy,
-        compressed_from_bytes,
-        api_key_source,
-        ..
-    } = api.ok_or_else(gone)?;
+    let ours = &publication.settings;
+    let settings = publication.api_settings.clone().unwrap_or_else(|| api_settings(api));
+    let RestApi { description, binary_media_types, policy, compressed_from_bytes, api_key_source, .. } = api.clone();
     let has_foreign_methods = foreign.methods().next().is_some();
     let mut extensions = Map::new();
     // What a merge does not name stays by itself.
@@ -206,7 +205,7 @@ pub async fn carried<W: World>(
             carry(GATEWAY_RESPONSES, Value::Object(responses));
         }
     }
-    Ok(Carried { title, description, policy, extensions, has_foreign_methods })
+    Ok(Carried { title: api.name.clone(), description, policy, extensions, settings, has_foreign_methods })
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-gateway-responses.html>
@@ -219,13 +218,27 @@ fn gateway_response(one: GatewayResponse) -> (String, Value) {
     (response_type, value)
 }
 
-/// What the REST API has now: its resources and their methods, deployed or not.
+/// What the REST API has now: its resources and their methods, deployed or not. One call for 500 resources, and one more
+/// where a method has an authorizer.
 pub async fn present<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Present, Error> {
-    let shown = |method: ResourceMethod| {
-        let ResourceMethod { authorization, api_key_required, uri, connection_id, .. } = method;
-        Shown { authorization, api_key_required, uri, connection_id }
-    };
     let resources = world.apis().get_resources(&door.rest_api_id).await?;
+    let has_authorizers =
+        resources.iter().flat_map(|one| one.methods.values()).any(|method| method.authorizer_id.is_some());
+    let authorizers =
+        if has_authorizers { world.apis().get_authorizers(&door.rest_api_id).await? } else { BTreeMap::new() };
+    let shown = |method: ResourceMethod| {
+        let ResourceMethod {
+            authorization,
+            api_key_required,
+            authorizer_id,
+            scopes,
+            integration_type,
+            uri,
+            connection_id,
+        } = method;
+        let authorizer = authorizer_id.map(|id| authorizers.get(&id).cloned().unwrap_or(id));
+        Shown { authorization, api_key_required, authorizer, scopes, integration_type, uri, connection_id }
+    };
     let resources = resources.into_iter().map(|one| {
         let methods = one.methods.into_iter().map(|(name, method)| (name, shown(method))).collect();
         (one.path, Resource { id: one.id, methods })

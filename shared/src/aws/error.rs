@@ -94,6 +94,15 @@ pub struct AwsError {
     pub message: String,
 }
 
+impl AwsError {
+    /// Whether API Gateway refuses because somebody else changes the same thing at this moment. It says so in words, as
+    /// ConflictException and as BadRequestException: "Unable to complete operation due to concurrent modification. Please try
+    /// again later."
+    pub fn is_concurrent_modification(&self) -> bool {
+        self.message.contains("concurrent modification")
+    }
+}
+
 impl fmt::Display for AwsError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "failed to call {} on {}: ", self.operation, self.subject)?;

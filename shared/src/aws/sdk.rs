@@ -29,13 +29,18 @@ where
     match &error {
         SdkError::ServiceError(answer) => {
             let (code, message) = (answer.err().code(), answer.err().message());
-            AwsError {
+            let mut error = AwsError {
                 operation,
                 subject,
                 cause: cause_of(code, answer.raw().status().as_u16()),
                 code: code.unwrap_or_default().to_owned(),
                 message: message.unwrap_or("AWS gave no reason").to_owned(),
+            };
+            if error.is_concurrent_modification() {
+                // It says nothing of what was asked for.
+                error.cause = Cause::Unavailable;
             }
+            error
         }
         SdkError::TimeoutError(_) => unanswered("no answer in time"),
         SdkError::DispatchFailure(_) => unanswered("AWS could not be reached"),
@@ -196,6 +201,17 @@ mod tests {
         let error = failed("GetRestApis", "111122223333", error);
         assert_eq!((error.operation, error.cause), (ASSUME_ROLE, Cause::Denied));
         assert_eq!(error.to_string(), "failed to call AssumeRole on 111122223333: not authorized (AccessDenied)");
+    }
+
+    #[test]
+    fn a_concurrent_modification_is_no_refusal() {
+        let message = "Unable to complete operation due to concurrent modification. Please try again later.";
+        for (code, status) in [("ConflictException", 409), ("BadRequestException", 400)] {
+            let metadata = ErrorMetadata::builder().code(code).message(message).build();
+            let response = Response::new(status.try_into().unwrap(), "".into());
+            let error = failed("PutRestApi", "a1b2c3d4e5", SdkError::service_error(metadata, response));
+            assert_eq!(error.cause, Cause::Unavailable, "{code}");
+        }
     }
 
     #[test]

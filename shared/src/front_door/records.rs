@@ -292,6 +292,10 @@ pub struct Publication {
     /// are in use from before that call until it is known to be done.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub next_links: BTreeSet<String>,
+    /// What the REST API had before the import that is under way: written before it, and dropped when API Gateway was seen to
+    /// have it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_settings: Option<ApiSettings>,
     /// The hash of the edits by hand that were last told of.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub drift: String,
@@ -307,6 +311,26 @@ impl Publication {
     pub fn shows(&self, live: &Live) -> bool {
         live.revision <= self.revision
     }
+}
+
+/// A REST API's own settings that an import in `Mode: Overwrite` resets, and that the platform team has set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiSettings {
+    /// Whether its default endpoint is off.
+    #[serde(default)]
+    pub disable_execute_api_endpoint: bool,
+    /// The VPC endpoints that are associated with it.
+    #[serde(default)]
+    pub vpc_endpoint_ids: BTreeSet<String>,
+    /// `ipv4` or `dualstack`.
+    #[serde(default)]
+    pub ip_address_type: Option<String>,
+    /// The least TLS that it takes.
+    #[serde(default)]
+    pub security_policy: Option<String>,
+    /// `BASIC` or `STRICT`.
+    #[serde(default)]
+    pub endpoint_access_mode: Option<String>,
 }
 
 /// A revision that was made of a front door.

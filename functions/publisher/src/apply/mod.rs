@@ -9,8 +9,11 @@ use shared::front_door::FrontDoorSpec;
 use crate::plan::present::Removal;
 use crate::world::World;
 
+pub mod deploy;
 mod import;
+pub mod retry;
 pub mod stage;
+pub mod verify;
 
 pub use import::import;
 

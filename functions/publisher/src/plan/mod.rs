@@ -5,6 +5,7 @@
 //! holds what the REST API has against both; [`changes`] says what is different from what is live, for
 //! people.
 
+pub mod api_settings;
 pub mod changes;
 pub mod links;
 pub mod present;
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 
 use present::Foreign;
 use serde_json::{Map, Value};
-use shared::front_door::records::{Refusal, Route};
+use shared::front_door::records::{ApiSettings, Refusal, Route};
 use shared::front_door::{FrontDoorSpec, Name, RoutePath, RouteSpec, Tenant};
 use shared::types::AccountId;
 
@@ -43,6 +44,8 @@ pub struct Carried {
     pub policy: Option<Value>,
     /// Its other settings, as extensions of OpenAPI; of gateway responses those that somebody has set.
     pub extensions: Map<String, Value>,
+    /// What of its settings may not be in the document, and is set again after the import.
+    pub settings: ApiSettings,
     /// Whether it has methods that are not Foregate's and stay.
     pub has_foreign_methods: bool,
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use shared::aws::{ApiSummary, MethodSnapshot};
 use shared::front_door::{Method, Methods, RoutePath, RouteSpec, VariableNames, claims};
 
 /// The REST API's resources, by path.
@@ -25,9 +26,15 @@ pub struct Shown {
     pub authorization: String,
     /// Whether an API key is asked for.
     pub api_key_required: bool,
+    /// The authorizer's name, where API Gateway tells.
+    pub authorizer: Option<String>,
+    /// The scopes that a user pool's authorizer asks for.
+    pub scopes: BTreeSet<String>,
+    /// `HTTP_PROXY`, `MOCK`, …
+    pub integration_type: Option<String>,
     /// Where requests go.
     pub uri: Option<String>,
-    /// The VPC link that they take.
+    /// The VPC link that they take, or the stage variable that has its id.
     pub connection_id: Option<String>,
 }
 
@@ -148,7 +155,8 @@ pub fn removals(present: &Present, owned: &BTreeSet<String>, wanted: &BTreeSet<S
     removals
 }
 
-/// What somebody has changed by hand against what was published, a line each. What is foreign is nobody's to miss.
+/// How the REST API differs from the document in who may call which method and where requests go, a line each: what an import
+/// has made of it, or what somebody has changed by hand. What is foreign is nobody's to miss.
 pub fn drift(document: &Value, present: &Present, foreign: &BTreeSet<String>) -> Vec<String> {
     let wanted = names(document);
     let has = |name: &String| !name.starts_with('/');
@@ -167,41 +175,107 @@ pub fn drift(document: &Value, present: &Present, foreign: &BTreeSet<String>) ->
     for name in there.intersection(&wanted) {
         let Some((method, path)) = name.split_once(' ') else { continue };
         let shown = &present[path].methods[method];
-        if let Some(expected) = expected(document, path, method).filter(|expected| expected != shown) {
+        if let Some(expected) = expected(document, path, method).filter(|expected| !is_as(shown, expected)) {
             lines.push(format!("~ {name} is {}, and was published as {}", describe(shown), describe(&expected)));
         }
     }
     lines
 }
 
-/// What API Gateway shows of a method of ours; of the platform team's own it depends on more than we know.
+/// How a deployment differs from the document, and from what is foreign, in who may call which method.
+pub fn summary_differences(document: &Value, foreign: &Foreign, summary: &ApiSummary) -> Vec<String> {
+    let there: BTreeMap<String, &MethodSnapshot> = summary
+        .iter()
+        .flat_map(|(path, methods)| methods.iter().map(move |(method, one)| (format!("{method} {path}"), one)))
+        .collect();
+    let own: BTreeSet<String> = names(document).into_iter().filter(|name| !name.starts_with('/')).collect();
+    let wanted: BTreeSet<&String> = own.iter().chain(foreign.methods()).collect();
+    let missing = wanted.iter().filter(|name| !there.contains_key(**name)).map(|name| format!("- {name}"));
+    let added = there.keys().filter(|name| !wanted.contains(name)).map(|name| format!("+ {name}"));
+    let mut lines: Vec<String> = missing.chain(added).collect();
+    for (name, shown) in there.iter().filter(|(name, _)| own.contains(*name)) {
+        let Some((method, path)) = name.split_once(' ') else { continue };
+        let Some(expected) = expected(document, path, method) else { continue };
+        let is_same = authorizes(&shown.authorization, &expected.authorization)
+            && shown.api_key_required == expected.api_key_required;
+        if !is_same {
+            let (is, was) = (key(shown.api_key_required), key(expected.api_key_required));
+            let (shown, expected) = (&shown.authorization, &expected.authorization);
+            lines.push(format!("~ {name} is {shown}{is}, and was imported as {expected}{was}"));
+        }
+    }
+    lines
+}
+
+/// What is expected of a method whose scheme API Gateway may understand in more than one way: anybody is not let in.
+const GUARDED: &str = "guarded";
+
+fn authorizes(shown: &str, expected: &str) -> bool {
+    shown == expected || expected == GUARDED && shown != "NONE"
+}
+
+fn is_as(shown: &Shown, expected: &Shown) -> bool {
+    let Shown { authorization, api_key_required, authorizer, scopes, integration_type, uri, connection_id } = expected;
+    authorizes(&shown.authorization, authorization)
+        && shown.api_key_required == *api_key_required
+        // The name is not told of every authorizer.
+        && (shown.authorizer.is_none() || authorizer.is_none() || shown.authorizer == *authorizer)
+        && (authorization != "COGNITO_USER_POOLS" || shown.scopes == *scopes)
+        && shown.integration_type == *integration_type
+        && shown.uri == *uri
+        && shown.connection_id == *connection_id
+}
+
+/// What API Gateway shows of a method that was imported as the document has it.
 fn expected(document: &Value, path: &str, method: &str) -> Option<Shown> {
     let item = document["paths"][path].as_object()?;
     let (_, operation) = item.iter().find(|(key, _)| Method::of_key(key).is_some_and(|one| one.as_str() == method))?;
     let integration = &operation["x-amazon-apigateway-integration"];
-    if integration["connectionType"] != "VPC_LINK" || integration["type"] != "http_proxy" {
-        return None;
-    }
-    let schemes = operation["security"][0].as_object().into_iter().flatten();
-    let mut types = schemes.filter_map(|(name, _)| {
-        let scheme = &document["components"]["securitySchemes"][name.as_str()];
-        match scheme["x-amazon-apigateway-authtype"].as_str()? {
-            "awsSigv4" => Some("AWS_IAM"),
-            "cognito_user_pools" => Some("COGNITO_USER_POOLS"),
-            _ => Some("CUSTOM"),
-        }
-    });
     let text = |field: &str| integration[field].as_str().map(str::to_owned);
-    Some(Shown {
-        authorization: types.next_back().unwrap_or("NONE").to_owned(),
-        api_key_required: operation["security"][0].get(super::render::API_KEY).is_some(),
+    let mut expected = Shown {
+        authorization: "NONE".to_owned(),
+        integration_type: text("type").map(|one| one.to_ascii_uppercase()),
         uri: text("uri"),
         connection_id: text("connectionId"),
-    })
+        ..Shown::default()
+    };
+    let entries = operation["security"].as_array().into_iter().flatten();
+    for (name, scopes) in entries.flat_map(|entry| entry.as_object().into_iter().flatten()) {
+        let scheme = &document["components"]["securitySchemes"][name.as_str()];
+        let authorizer = &scheme["x-amazon-apigateway-authorizer"];
+        let authorization = match scheme["x-amazon-apigateway-authtype"].as_str().or(authorizer["type"].as_str()) {
+            Some("awsSigv4") => "AWS_IAM",
+            Some("cognito_user_pools") => "COGNITO_USER_POOLS",
+            Some(_) if authorizer.is_object() => "CUSTOM",
+            None if scheme["type"] == "apiKey" && scheme["name"] == "x-api-key" => {
+                expected.api_key_required = true;
+                continue;
+            }
+            _ => GUARDED,
+        };
+        expected.authorization = authorization.to_owned();
+        expected.authorizer = authorizer.is_object().then(|| name.clone());
+        expected.scopes =
+            scopes.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    }
+    Some(expected)
+}
+
+fn key(api_key_required: bool) -> &'static str {
+    if api_key_required { " with API key" } else { "" }
 }
 
 fn describe(shown: &Shown) -> String {
-    let key = if shown.api_key_required { " with API key" } else { "" };
-    let (uri, link) = (shown.uri.as_deref().unwrap_or("-"), shown.connection_id.as_deref().unwrap_or("-"));
-    format!("{}{key} to {uri} through {link}", shown.authorization)
+    let Shown { authorization, api_key_required, authorizer, scopes, integration_type, uri, connection_id } = shown;
+    let mut text = format!("{authorization}{}", key(*api_key_required));
+    if let Some(name) = authorizer {
+        text.push_str(&format!(" by {name}"));
+    }
+    if !scopes.is_empty() {
+        text.push_str(&format!(" for {scopes:?}"));
+    }
+    let kind = integration_type.as_deref().filter(|kind| *kind != "HTTP_PROXY");
+    let to = uri.as_deref().or(kind).unwrap_or("-");
+    text.push_str(&format!(" to {to} through {}", connection_id.as_deref().unwrap_or("-")));
+    text
 }

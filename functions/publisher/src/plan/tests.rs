@@ -356,8 +356,10 @@ fn an_edit_by_hand_is_a_line_each() {
     let shown = |id: &str, path: &str| Shown {
         authorization: "AWS_IAM".into(),
         api_key_required: false,
+        integration_type: Some("HTTP_PROXY".into()),
         uri: Some(format!("https://{id}.execute-api.eu-west-1.amazonaws.com/live{path}")),
         connection_id: Some("${stageVariables.link_private_dapis}".into()),
+        ..Shown::default()
     };
     let resource = |methods: &[(&str, Shown)]| {
         let methods = methods.iter().map(|(name, shown)| ((*name).to_owned(), shown.clone())).collect();

@@ -264,6 +264,11 @@ impl RestApis for Model {
                     ..RestApi::default()
                 };
             }
+            match document.get("x-amazon-apigateway-policy") {
+                Some(policy) => api.policy = Some(policy.clone()),
+                None if mode == ImportMode::Overwrite => api.policy = None,
+                None => {}
+            }
             if api.stale_reads > 0 {
                 api.before = api.resources();
             }
