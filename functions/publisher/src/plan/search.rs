@@ -279,7 +279,8 @@ impl Search {
     /// about the only route there, or says too little.
     fn named(&self, group: &Group, message: &str) -> BTreeMap<Suspect, Refusal> {
         let mut lines: BTreeMap<Suspect, Vec<&str>> = BTreeMap::new();
-        for line in message.lines() {
+        // What it warns of besides is no reason to refuse.
+        for line in message.lines().take_while(|line| !line.contains("these warnings were found")) {
             let Some(named) = Named::in_text(line) else { continue };
             let is_it = |suspect: &&Suspect| match suspect {
                 Suspect::Settings => false,
