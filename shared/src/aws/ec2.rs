@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
+use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
+use aws_sdk_ec2::operation::describe_network_interfaces::builders::DescribeNetworkInterfacesFluentBuilder;
 use aws_sdk_ec2::types::{
     Filter, Instance as SdkInstance, InstanceStateName, IpPermission, IpRange, NetworkInterface, ResourceType,
     SecurityGroupRule, Tag, TagSpecification, VpcEndpoint as SdkVpcEndpoint,
@@ -54,14 +56,14 @@ impl Network for Ec2 {
         for chunk in ids.chunks(IDS_MAX) {
             let chunk: Vec<String> = chunk.iter().map(ToString::to_string).collect();
             let subject = chunk.join(", ");
-            let call = self.client.describe_network_interfaces().set_network_interface_ids(Some(chunk));
+            let call = self.describe_network_interfaces().set_network_interface_ids(Some(chunk));
             interfaces.extend(self.interface_pages(&subject, call).await?);
         }
         Ok(interfaces)
     }
 
     async fn interfaces_described(&self, description: &str) -> Answer<Vec<Interface>> {
-        let call = self.client.describe_network_interfaces().max_results(PAGE_MAX);
+        let call = self.describe_network_interfaces().max_results(PAGE_MAX);
         // Whoever may make interfaces may describe them as he likes: only AWS makes requester-managed ones.
         let call = call.filters(filter("description", [exactly(description)]));
         self.interface_pages(description, call.filters(filter("requester-managed", ["true".into()]))).await
@@ -77,10 +79,21 @@ impl Network for Ec2 {
 }
 
 impl Ec2 {
+    /// An account may hide what AWS manages in it, such as the nodes of EKS Auto Mode, from whoever does not ask for them.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>
+    fn describe_instances(&self) -> DescribeInstancesFluentBuilder {
+        self.client.describe_instances().include_managed_resources(true).max_results(PAGE_MAX)
+    }
+
+    /// The same for what AWS manages: the interfaces of such nodes, and of what it makes by itself.
+    fn describe_network_interfaces(&self) -> DescribeNetworkInterfacesFluentBuilder {
+        self.client.describe_network_interfaces().include_managed_resources(true)
+    }
+
     async fn interface_pages(
         &self,
         subject: &str,
-        call: aws_sdk_ec2::operation::describe_network_interfaces::builders::DescribeNetworkInterfacesFluentBuilder,
+        call: DescribeNetworkInterfacesFluentBuilder,
     ) -> Answer<Vec<Interface>> {
         every_page!("DescribeNetworkInterfaces", subject, PAGES_MAX, call, |page| {
             page.network_interfaces().iter().filter_map(read_interface).collect::<Vec<_>>()
@@ -88,7 +101,7 @@ impl Ec2 {
     }
 
     async fn instance_pages(&self, subject: &str, filters: Vec<Filter>) -> Answer<Vec<Instance>> {
-        let call = self.client.describe_instances().set_filters(Some(filters)).max_results(PAGE_MAX);
+        let call = self.describe_instances().set_filters(Some(filters));
         every_page!("DescribeInstances", subject, PAGES_MAX, call, |page| {
             let instances = page.reservations().iter().flat_map(|reservation| reservation.instances());
             instances.filter_map(read_instance).collect::<Vec<_>>()
@@ -246,6 +259,14 @@ mod tests {
     use aws_sdk_ec2::types::{State, VpcEndpointType};
 
     use super::*;
+
+    #[test]
+    fn instances_and_interfaces_that_aws_manages_are_asked_for() {
+        let config = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::v2026_01_12()).build();
+        let ec2 = Ec2::new(&config);
+        assert_eq!(ec2.describe_instances().get_include_managed_resources(), &Some(true));
+        assert_eq!(ec2.describe_network_interfaces().get_include_managed_resources(), &Some(true));
+    }
 
     #[test]
     fn an_endpoint_is_read_whole() {
