@@ -3,7 +3,7 @@
 //! In the order that an invocation takes:
 //!
 //! 1. [`entry`] starts a function and hands it an invocation; [`identity`] says who calls.
-//! 2. [`trigger`] tells by its shape what the payload is; [`custom_resource`] speaks CloudFormation's protocol, [`command`]
+//! 2. [`trigger`] tells by its shape what the payload is; [`deliveries`] answers a queue; [`custom_resource`] speaks CloudFormation's protocol, [`command`]
 //!    is what all commands have in common.
 //! 3. [`fields`], [`types`] and [`time`] read what a user wrote into types that can't hold nonsense.
 //! 4. [`front_door`] is the words that `tenants`, `routes` and `publisher` share; [`origin`] is who asked for something.
@@ -19,6 +19,7 @@
 pub mod aws;
 pub mod command;
 pub mod custom_resource;
+pub mod deliveries;
 pub mod entry;
 pub mod error;
 pub mod fields;

@@ -121,6 +121,14 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn the_readme_has_every_metric() {
+        let readme = include_str!("../../README.md");
+        for metric in Metric::ALL {
+            assert!(readme.contains(&format!("`{}`", metric.name())), "{metric:?}");
+        }
+    }
+
     /// The recorder is the process's: this is its only test that starts one.
     #[test]
     fn what_an_invocation_counted_is_written_once_with_its_unit() {

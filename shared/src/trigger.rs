@@ -122,6 +122,10 @@ pub enum TerraformAction {
 pub struct QueuedEvent {
     /// `messageId`, which names it in `batchItemFailures`.
     pub message_id: String,
+    /// `receiptHandle`, by which SQS knows this delivery; an event that came by itself has none.
+    pub receipt_handle: Option<String>,
+    /// `ApproximateReceiveCount`: which try this is, from 1.
+    pub receive_count: u32,
     /// The event, or why its body is none.
     pub event: Result<Box<EventBridgeEvent>, Error>,
 }
@@ -173,12 +177,23 @@ impl Trigger {
 
 impl QueuedEvent {
     fn parse(record: &Value) -> Self {
-        let message_id = record.get("messageId").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let body = record.get("body").and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
+        let message_id = text("/messageId").unwrap_or_default().to_owned();
+        let body = text("/body").unwrap_or_default();
         let event = serde_json::from_str(body)
             .map_err(|e| Error::invalid(format!("message {message_id}: the body is not JSON: {e}")))
             .and_then(parse_event);
-        Self { message_id, event }
+        Self {
+            message_id,
+            receipt_handle: text("/receiptHandle").map(str::to_owned),
+            receive_count: text("/attributes/ApproximateReceiveCount").and_then(|n| n.parse().ok()).unwrap_or(1),
+            event,
+        }
+    }
+
+    /// An event that came by itself, as if it were a queue's only message.
+    pub fn alone(event: EventBridgeEvent) -> Self {
+        Self { message_id: "event".into(), receipt_handle: None, receive_count: 1, event: Ok(Box::new(event)) }
     }
 }
 

@@ -533,6 +533,28 @@ def make_instances(wish):
     return {"InstanceIds": [instance.id for instance in made]}
 
 
+THROTTLED = []
+
+
+def throttle_calls(wish):
+    """{"Action", "Argument", "Count"}: Elastic Load Balancing throttles the next so many calls of this action that Foregate
+    makes with this argument."""
+    with LOCK:
+        THROTTLED.append(dict(wish))
+    return {}
+
+
+def is_throttled(body, agent):
+    form = parse_qs(body.decode("utf-8", "replace"))
+    with LOCK:
+        for wish in THROTTLED:
+            is_it = [wish["Action"]] == form.get("Action") and [wish["Argument"]] in form.values()
+            if is_it and wish["Count"] > 0 and "app/foregate" in agent:
+                wish["Count"] -= 1
+                return True
+    return False
+
+
 def list_calls(wish):
     """{"Application"}: the calls that it has made, oldest first, as {"action", "arguments"}; the arguments of one to API
     Gateway are its account, region and role (or "") and the status that it was answered."""
@@ -555,6 +577,7 @@ ROUTES = {
     "/local-cloud/rest-api": moto_rest_apis.change_rest_api,
     "/local-cloud/role-policy": moto_permissions.set_role,
     "/local-cloud/calls": list_calls,
+    "/local-cloud/throttle-calls": throttle_calls,
 }
 
 
@@ -582,6 +605,10 @@ class LocalCloud:
             if moto_apigateway.THROTTLE.refuses(caller.account, caller.region, method, path):
                 error = "TooManyRequestsException"
                 return refuse(start_response, "429 Too Many Requests", error, "Too Many Requests")
+            if is_throttled(body, environ.get("HTTP_USER_AGENT", "") + environ.get("HTTP_X_AMZ_USER_AGENT", "")):
+                start_response("400 Bad Request", [("Content-Type", "text/xml")])
+                error = "<Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message>"
+                return [f"<ErrorResponse><Error>{error}</Error><RequestId>throttled</RequestId></ErrorResponse>".encode()]
             checked = moto_record.check(environ, body)
             refusal = moto_permissions.refusal(caller, method, path, body)
             if checked:

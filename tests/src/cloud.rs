@@ -411,6 +411,11 @@ impl Cloud {
         Ok(answer["Throttled"].as_u64().unwrap_or_default())
     }
 
+    /// Has Elastic Load Balancing throttle the next `count` calls of the action that Foregate makes with this argument.
+    pub async fn throttle_calls(&self, action: &str, argument: &str, count: u32) -> Result<()> {
+        self.wish("throttle-calls", json!({"Action": action, "Argument": argument, "Count": count})).await.map(drop)
+    }
+
     /// How long a VPC link of this name takes, to be made and to be deleted.
     pub async fn set_link_seconds(&self, name: &str, seconds: u32) -> Result<()> {
         self.wish("vpc-link-seconds", json!({"Name": name, "Seconds": seconds})).await.map(drop)

@@ -9,6 +9,9 @@ use serde_json::Value;
 /// Longer than two batching windows and the first re-checks.
 pub const EVENT_SECONDS_MAX: u64 = 60;
 
+/// How long an event takes at most that fails once: the SDK's own tries, the wait, and the queue's batching window twice.
+pub const RETRY_SECONDS_MAX: u64 = 90;
+
 fn path(below: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(below)
 }

@@ -14,7 +14,7 @@ pub mod sim;
 
 pub use cloud::{Cloud, FunctionError, Stack, definition};
 pub use door::{Door, HOST};
-pub use events::{EVENT_SECONDS_MAX, event, fixtures};
+pub use events::{EVENT_SECONDS_MAX, RETRY_SECONDS_MAX, event, fixtures};
 pub use fleet::Fleet;
 pub use listener::Listener;
 pub use scene::{Scene, spec, to_group, to_security_group};

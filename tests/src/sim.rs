@@ -66,7 +66,11 @@ impl Sim {
 
     /// One invocation with these events: the messages that go back to the queue. `None` when it died.
     pub fn batch(&self, events: &[Value]) -> Option<usize> {
-        let record = |(n, event): (usize, &Value)| serde_json::json!({"messageId": n.to_string(), "eventSource": "aws:sqs", "body": event.to_string()});
+        let record = |(n, event): (usize, &Value)| {
+            serde_json::json!({
+                "messageId": n.to_string(), "receiptHandle": n.to_string(), "eventSource": "aws:sqs", "body": event.to_string(),
+            })
+        };
         let records: Vec<Value> = events.iter().enumerate().map(record).collect();
         let trigger = Trigger::parse(serde_json::json!({"Records": records}));
         let Ok(Trigger::Queue(messages)) = trigger else { panic!("no batch") };

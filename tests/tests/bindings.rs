@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use aws_sdk_elasticloadbalancingv2::types::TargetTypeEnum;
 use serde_json::{Value, json};
-use tests::{Cloud, EVENT_SECONDS_MAX, Listener, Scene, event};
+use tests::{Cloud, EVENT_SECONDS_MAX, Listener, RETRY_SECONDS_MAX, Scene, event};
 
 const ENDPOINT: &str = "vpce-0a1b2c3d4e5f67890";
 const INTERFACE: &str = "eni-0a1b2c3d4e5f67890";
@@ -41,6 +41,21 @@ async fn a_stack_fills_its_target_group_and_empties_it_when_it_goes() -> Result<
     cloud.remove("stack").await?;
     assert_eq!(scene.registered(&scene.group).await?, ["10.20.2.200"], "somebody else's target stays");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_message_that_fails_once_is_worked_off_within_seconds() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let scene = Scene::build(&cloud, "retried").await?;
+    let binding = apply(&cloud, &scene, "retried").await?["id"].clone();
+    let addresses = sorted(scene.registered(&scene.group).await?);
+    scene.drop_target(&scene.group, &addresses[0]).await?;
+    // As often as the SDK tries by itself: the function's call fails once.
+    cloud.throttle_calls("DescribeTargetHealth", &scene.group, 5).await?;
+    let recheck = bindings::events::recheck(binding.as_str().context("no id")?, 0, 0).body;
+    cloud.send_event(&recheck).await?;
+    let healed = async || Ok(sorted(scene.registered(&scene.group).await?) == addresses);
+    cloud.until("the message came back", RETRY_SECONDS_MAX, healed).await
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tests::example::Example;
-use tests::{Cloud, FunctionError, Listener};
+use tests::{Cloud, FunctionError, Listener, RETRY_SECONDS_MAX};
 
 async fn ask(cloud: &Cloud, payload: Value) -> Result<Result<Value, FunctionError>> {
     cloud.ask("catalog", None, payload).await
@@ -115,6 +115,33 @@ async fn an_unchanged_world_of_600_apis_with_900_stages_costs_at_most_650_calls(
     assert!(calls <= 650, "{calls} calls");
     assert_eq!(again["completeness"][0]["calls"], calls, "and it says itself how many");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_message_that_fails_once_is_worked_off_within_seconds() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let account = "200000000021";
+    let role = format!("arn:aws:iam::{account}:role/foregate-read");
+    let (ids, _) = cloud.make_apis(account, 1, &["prod"], Some("basic")).await?;
+    catalog(&cloud, json!({"command": "apply", "name": "retried", "spec": accounts(&[account])})).await?;
+    let search = json!({"AccountId": account, "Status": "ACTIVE"});
+    let seen = async |number: usize| Ok(list(&cloud, search.clone()).await?.len() == number);
+    cloud.until("the discovery has found it", 60, async || seen(1).await).await?;
+
+    cloud.change_api(account, &ids[0], json!({"Delete": true})).await?;
+    cloud.set_role(&role, json!([]), None).await?;
+    let before = cloud.calls_in(account).await?.len();
+    let event = include_str!("../../events/catalog.api-deleted.json");
+    let mut event: Value = serde_json::from_str(event)?;
+    (event["account"], event["region"]) = (json!(account), json!(cloud.region));
+    event["detail"]["requestParameters"]["restApiId"] = json!(ids[0]);
+    let queue = std::env::var("CATALOG_QUEUE_URL")?;
+    cloud.sqs.send_message().queue_url(&queue).message_body(event.to_string()).send().await?;
+    let has_failed = async || Ok(cloud.calls_in(account).await?.len() > before);
+    cloud.until("the event was refused", 60, has_failed).await?;
+    let allow = json!({"Effect": "Allow", "Action": "apigateway:GET", "Resource": "*"});
+    cloud.set_role(&role, json!([allow]), None).await?;
+    cloud.until("the message came back", RETRY_SECONDS_MAX, async || seen(0).await).await
 }
 
 #[tokio::test]

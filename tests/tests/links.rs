@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use aws_sdk_elasticloadbalancingv2::types::{LoadBalancerSchemeEnum, LoadBalancerTypeEnum, Tag};
 use serde_json::{Value, json};
-use tests::{Cloud, Door, FunctionError, Scene};
+use tests::{Cloud, Door, FunctionError, RETRY_SECONDS_MAX, Scene};
 
 /// Makes a Network Load Balancer; its ARN and DNS name.
 async fn balancer(cloud: &Cloud, scene: &Scene, name: &str, tags: &[(&str, &str)]) -> Result<(String, String)> {
@@ -45,6 +45,22 @@ async fn to(cloud: &Cloud, arn: &str) -> Result<Vec<(String, String)>> {
         (link.id().unwrap_or_default().to_owned(), link.status().map_or("", |one| one.as_str()).to_owned())
     };
     Ok(fitting.map(one).collect())
+}
+
+#[tokio::test]
+async fn a_message_that_fails_once_is_worked_off_within_seconds() -> Result<()> {
+    let cloud = Cloud::connect().await?;
+    let scene = Scene::build(&cloud, "retried-link").await?;
+    let spec = json!({"LoadBalancer": {"LoadBalancerName": "retried-later"}});
+    let answer = links(&cloud, json!({"command": "apply", "name": "retried", "spec": spec})).await??;
+    assert_eq!(answer["status"], "WAITING", "nothing looks again by itself: {answer}");
+    let (arn, _) = balancer(&cloud, &scene, "retried-later", &[]).await?;
+    // As often as the SDK tries by itself: the function's call fails once.
+    cloud.throttle_calls("DescribeLoadBalancers", "retried-later", 5).await?;
+    let queue = std::env::var("LINKS_QUEUE_URL")?;
+    let recheck = ::links::queue::recheck(&"retried".parse()?, 0, 0).body.to_string();
+    cloud.sqs.send_message().queue_url(&queue).message_body(recheck).send().await?;
+    cloud.until("the message came back", RETRY_SECONDS_MAX, async || Ok(!to(&cloud, &arn).await?.is_empty())).await
 }
 
 #[tokio::test]

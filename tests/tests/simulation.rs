@@ -85,7 +85,7 @@ impl Play {
 
     fn look(&mut self) -> Lived<Looked> {
         let (shift, sim, id) = (self.shift(), self.sim.clone(), self.id());
-        reconcile::reconcile(&sim, &shift, &id, Patience::Later).now_or_never()
+        reconcile::reconcile(&sim, &shift, &id, Patience::Later { hops: 0 }).now_or_never()
     }
 
     fn targets(&self) -> std::collections::BTreeMap<TargetId, Health> {
@@ -337,6 +337,40 @@ fn two_invocations_never_work_on_one_sink() {
 }
 
 #[test]
+fn what_failed_once_comes_back_within_seconds() {
+    let mut play = Play::new(2);
+    play.apply().unwrap().unwrap();
+    let recheck = bindings::events::recheck(&play.id(), 0, 0).body;
+    play.sim.0.state().failing.insert("DescribeTargetHealth", (1, Cause::Throttled));
+    assert_eq!(play.sim.batch(&[recheck.clone(), recheck.clone()]), Some(2));
+    let waits: Vec<u32> = play.sim.0.state().redeliveries.iter().map(|one| one.after_seconds).collect();
+    assert!(waits.len() == 2 && waits.iter().all(|seconds| *seconds <= 7), "{waits:?}");
+    // A queue that can't be asked brings the message back later.
+    for (call, cause) in [("DescribeTargetHealth", Cause::Throttled), ("ChangeMessageVisibilityBatch", Cause::Denied)] {
+        play.sim.0.state().failing.insert(call, (1, cause));
+    }
+    assert_eq!(play.sim.batch(std::slice::from_ref(&recheck)), Some(1));
+    assert_eq!(play.sim.batch(&[recheck]), Some(0));
+}
+
+#[test]
+fn a_sink_that_is_always_busy_is_left_to_the_schedule_in_the_end() {
+    let mut play = Play::new(2);
+    play.apply().unwrap().unwrap();
+    // The first dies after it took the lease; its lease still stands.
+    play.sim.0.state().faults = [None, None, None, Some(Fault::Dies)].into();
+    assert!(play.look().is_none());
+    let mut messages = vec![bindings::events::recheck(&play.id(), 0, 0).body];
+    let mut hops = 0;
+    while !messages.is_empty() && hops < 1_000 {
+        assert_eq!(play.sim.batch(&messages), Some(0));
+        messages = std::mem::take(&mut play.sim.0.state().messages).into_iter().map(|one| one.body).collect();
+        hops += 1;
+    }
+    assert_eq!(hops, 31, "the first message and 30 more");
+}
+
+#[test]
 fn a_late_create_does_not_bring_back_what_was_deleted() {
     let mut play = Play::new(2);
     let sim = play.sim.clone();
@@ -564,7 +598,7 @@ proptest! {
 
         let (sim, id) = (play.sim.clone(), play.id());
         let shifts = [play.shift(), play.shift()];
-        let look = |shift| reconcile::reconcile(&sim, shift, &id, Patience::Later);
+        let look = |shift| reconcile::reconcile(&sim, shift, &id, Patience::Later { hops: 0 });
         let (one, other) =
             futures::executor::block_on(futures::future::join(look(&shifts[0]), look(&shifts[1])));
         prop_assert!(one.is_ok() && other.is_ok());

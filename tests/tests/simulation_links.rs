@@ -194,6 +194,28 @@ fn a_link_in_use_is_not_deleted_and_one_that_is_not_goes() {
 }
 
 #[test]
+fn a_link_that_never_settles_is_left_to_the_schedule_after_an_hour() {
+    runtime().block_on(async {
+        let world = World::build().await;
+        world.model.state().network_load_balancers.push(balancer("old", 1));
+        let spec = json!({"LoadBalancer": {"LoadBalancerName": "k8s"}});
+        world.command(json!({"command": "apply", "name": "gate", "spec": spec})).await.unwrap().unwrap();
+        let sync = json!({"command": "sync"});
+        world.command(sync.clone()).await.unwrap().unwrap();
+        assert_eq!(world.model.state().messages.len(), 1, "the next look is on its way already");
+        for _ in 0..300 {
+            tokio::time::sleep(std::time::Duration::from_secs(16)).await;
+            world.command(sync.clone()).await.unwrap().unwrap();
+        }
+        assert_eq!(world.model.state().messages.len(), 240, "an hour of looks that change nothing");
+        // It gets on, and is looked at again soon.
+        world.minutes_pass();
+        world.command(json!({"command": "delete", "name": "gate"})).await.unwrap().unwrap();
+        assert_eq!(world.model.state().messages.len(), 241);
+    });
+}
+
+#[test]
 fn an_account_without_room_for_another_link_says_so() {
     runtime().block_on(async {
         let world = World::build().await;

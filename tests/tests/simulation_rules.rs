@@ -79,7 +79,7 @@ impl Play {
     }
 
     fn look(&self) -> Option<Result<Looked, Error>> {
-        reconcile::reconcile(&self.sim, &self.sim.shift(), &self.binding, Patience::Later).now_or_never()
+        reconcile::reconcile(&self.sim, &self.sim.shift(), &self.binding, Patience::Later { hops: 0 }).now_or_never()
     }
 
     fn let_in(&self) -> BTreeSet<Ipv4Addr> {

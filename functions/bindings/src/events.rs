@@ -7,6 +7,7 @@ use aws_lambda_events::eventbridge::EventBridgeEvent;
 use chrono::DateTime;
 use serde_json::{Value, json};
 use shared::aws::{LifecycleAction, Message};
+use shared::deliveries::{OWN_SOURCE, own_message};
 use shared::types::{InstanceId, InterfaceId, LoadBalancerArn, VpcEndpointId};
 
 use crate::notices::{Notice, Reason, Transition, Window};
@@ -38,8 +39,6 @@ pub struct Told {
     pub notices: Vec<(InstanceId, Notice)>,
 }
 
-/// The `source` of Foregate's own messages.
-const OWN_SOURCE: &str = "foregate";
 /// The `detail-type` of a message that says to look at one binding.
 const RECHECK: &str = "Binding Recheck";
 /// The `detail-type` of the schedule's rule.
@@ -48,9 +47,8 @@ const SCHEDULED: &str = "Scheduled Event";
 const CLOUDTRAIL: &str = "AWS API Call via CloudTrail";
 
 /// A message that says to look at `binding` after `delay_seconds`.
-pub fn recheck(binding: &str, delay_seconds: u32) -> Message {
-    let body = json!({"source": OWN_SOURCE, "detail-type": RECHECK, "detail": {"bindingId": binding}});
-    Message { body, delay_seconds }
+pub fn recheck(binding: &str, hops: u32, delay_seconds: u32) -> Message {
+    own_message(RECHECK, json!({"bindingId": binding}), hops, delay_seconds)
 }
 
 /// What the event tells at `now_seconds`; nothing, if it is none of ours.
@@ -254,7 +252,7 @@ mod tests {
         let interface = Look::Interface(eni.parse().unwrap());
         for (event, expected) in [
             (event("aws.events", SCHEDULED, json!({})), vec![Look::All]),
-            (serde_json::from_value(recheck("binding-1", 0).body).unwrap(), vec![Look::Binding("binding-1".into())]),
+            (serde_json::from_value(recheck("binding-1", 0, 0).body).unwrap(), vec![Look::Binding("binding-1".into())]),
             (
                 call(
                     "CreateVpcEndpoint",

@@ -9,6 +9,7 @@ use aws_lambda_events::eventbridge::EventBridgeEvent;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use shared::aws::{Instance, Instances, ItemKey, Queue};
+use shared::deliveries::Deliveries;
 use shared::error::Error;
 use shared::registry::{Record, Registry, source_key};
 use shared::telemetry::{Metric, count};
@@ -32,13 +33,13 @@ const LOOK_SECONDS_MAX: u64 = 30;
 
 /// A batch from the queue in, the partial batch answer out.
 pub async fn batch<W: World>(world: &W, shift: &Shift, messages: Vec<QueuedEvent>) -> Value {
+    let deliveries = Deliveries::of(&messages);
     let mut batch = Batch::default();
     messages.into_iter().for_each(|message| batch.fold(message, world.now_seconds()));
     let sinks = resolve(world, &mut batch).await;
-    let unlooked = look_at_all(world, shift, sinks).await;
+    let unlooked = look_at_all(world, shift, sinks, &deliveries).await;
     batch.failed.extend(unlooked);
-    let failures: Vec<Value> = batch.failed.iter().map(|id| json!({"itemIdentifier": id})).collect();
-    json!({"batchItemFailures": failures})
+    deliveries.answer(world.queue(), &batch.failed).await
 }
 
 /// What a batch is about, each thing with the messages that said so.
@@ -51,7 +52,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn fold(&mut self, QueuedEvent { message_id, event }: QueuedEvent, now_seconds: u64) {
+    fn fold(&mut self, QueuedEvent { message_id, event, .. }: QueuedEvent, now_seconds: u64) {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
@@ -81,8 +82,7 @@ impl Batch {
 
 /// One event that came by itself.
 pub async fn single<W: World>(world: &W, shift: &Shift, event: EventBridgeEvent) -> Result<Value, Error> {
-    let message = QueuedEvent { message_id: "event".into(), event: Ok(Box::new(event)) };
-    let answer = batch(world, shift, vec![message]).await;
+    let answer = batch(world, shift, vec![QueuedEvent::alone(event)]).await;
     match answer["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty()) {
         true => Err(Error::upstream("the event's bindings could not all be synchronised: the log says why")),
         false => Ok(json!({})),
@@ -189,16 +189,21 @@ async fn bindings_at<W: World>(world: &W, look: &Look) -> Result<Vec<Binding>, E
 async fn fan_out<W: World>(world: &W) -> Result<(), Error> {
     hooks::sweep(world).await?;
     let bindings = intake::list(world, "").await?;
-    let messages: Vec<_> = bindings.iter().map(|binding| events::recheck(&binding.id, 0)).collect();
+    let messages: Vec<_> = bindings.iter().map(|binding| events::recheck(&binding.id, 0, 0)).collect();
     Ok(world.queue().send(&messages).await?)
 }
 
 /// Looks at every binding, those of one sink one after the other; answers the messages whose bindings failed.
-async fn look_at_all<W: World>(world: &W, shift: &Shift, sinks: BTreeMap<ItemKey, Wanted>) -> BTreeSet<String> {
+async fn look_at_all<W: World>(
+    world: &W,
+    shift: &Shift,
+    sinks: BTreeMap<ItemKey, Wanted>,
+    deliveries: &Deliveries,
+) -> BTreeSet<String> {
     let work = sinks.into_values().map(|bindings| async move {
         let mut failed = BTreeSet::new();
         for (binding, messages) in bindings {
-            if let Err(error) = look_at(world, shift, &binding).await {
+            if let Err(error) = look_at(world, shift, &binding, deliveries.hops(&messages)).await {
                 tracing::error!(binding, error_type = error.error_type.as_str(), "failed to synchronise: {error}");
                 failed.extend(messages);
             }
@@ -209,11 +214,11 @@ async fn look_at_all<W: World>(world: &W, shift: &Shift, sinks: BTreeMap<ItemKey
     failed.into_iter().flatten().collect()
 }
 
-async fn look_at<W: World>(world: &W, shift: &Shift, binding: &BindingId) -> Result<(), Error> {
+async fn look_at<W: World>(world: &W, shift: &Shift, binding: &BindingId, hops: u32) -> Result<(), Error> {
     if world.now_seconds() + LOOK_SECONDS_MAX > shift.until_seconds {
-        return Ok(world.queue().send(&[events::recheck(binding, 0)]).await?);
+        return reconcile::send_again(world, binding, hops, 0).await;
     }
-    match reconcile::reconcile(world, shift, binding, Patience::Later).await {
+    match reconcile::reconcile(world, shift, binding, Patience::Later { hops }).await {
         Ok(reconcile::Looked::Done(outcome)) => {
             outcome.applied.failures.into_iter().next().map_or(Ok(()), |e| Err(e.into()))
         }

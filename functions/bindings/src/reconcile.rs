@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use shared::aws::{Message, Queue};
+use shared::deliveries::next_hop;
 use shared::error::{Error, ErrorType};
 use shared::lease::{Attempt, Holder, Lease};
 use shared::registry::{Record, Registry};
@@ -36,6 +37,10 @@ const TARGETS_MAX: usize = 1_000;
 /// A deleted binding of a stack is remembered this long, so that a late request does not bring it back. Lambda gives up
 /// on an asynchronous invocation after six hours.
 const TOMBSTONE_SECONDS: u64 = 24 * 3_600;
+
+/// After this many messages in a row that found no time or another invocation at work, five minutes in all, the schedule takes
+/// over.
+const HOPS_MAX: u32 = 30;
 
 /// After this many delayed re-checks without standing still, the schedule takes over.
 const RECHECKS_MAX: u32 = 20;
@@ -270,7 +275,7 @@ impl<'a, W: World> Bench<'a, W> {
         }
         let attempt = last.map_or(1, |last| last.attempt + 1).min(RECHECKS_MAX);
         let delay_seconds = recheck_delay_seconds(attempt).min(hooks_seconds.unwrap_or(u32::MAX));
-        let message: Message = events::recheck(binding, delay_seconds);
+        let message: Message = events::recheck(binding, 0, delay_seconds);
         self.world.queue().send(&[message]).await?;
         rechecks.insert(binding.clone(), Recheck { due_seconds: now + u64::from(delay_seconds), attempt });
         Ok(())
@@ -357,9 +362,20 @@ pub enum Looked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
     /// Come back later, by a re-check: nobody waits for an answer.
-    Later,
+    Later {
+        /// How many messages of ours led here.
+        hops: u32,
+    },
     /// Wait: somebody does.
     Wait,
+}
+
+/// Sends for another look at a binding that this invocation has not looked at; within bounds, then the schedule takes over.
+pub async fn send_again<W: World>(world: &W, id: &BindingId, hops: u32, delay_seconds: u32) -> Result<(), Error> {
+    match next_hop(hops, HOPS_MAX, id) {
+        Some(hops) => Ok(world.queue().send(&[events::recheck(id, hops, delay_seconds)]).await?),
+        None => Ok(()),
+    }
 }
 
 /// Looks at the binding with this id, whatever the reason.
@@ -375,12 +391,11 @@ pub async fn reconcile<W: World>(
         return Ok(Looked::Gone);
     };
     let bench = match patience {
-        Patience::Wait => Some(Bench::wait(world, shift, &hint.value).await?),
-        Patience::Later => Bench::attempt(world, shift, &hint.value).await?,
-    };
-    let Some(bench) = bench else {
-        world.queue().send(&[events::recheck(id, recheck_delay_seconds(1))]).await?;
-        return Ok(Looked::Busy);
+        Patience::Wait => Bench::wait(world, shift, &hint.value).await?,
+        Patience::Later { hops } => match Bench::attempt(world, shift, &hint.value).await? {
+            Some(bench) => bench,
+            None => return send_again(world, id, hops, recheck_delay_seconds(1)).await.map(|()| Looked::Busy),
+        },
     };
     match bench.load(id).await?.filter(is_alive) {
         Some(record) => bench.sync(record).await.map(|outcome| Looked::Done(Box::new(outcome))),

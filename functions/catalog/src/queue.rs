@@ -8,6 +8,7 @@ use aws_lambda_events::eventbridge::EventBridgeEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::aws::{Message, Queue};
+use shared::deliveries::{Deliveries, OWN_SOURCE, next_hop, own_message};
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::trigger::QueuedEvent;
@@ -20,8 +21,6 @@ use crate::subscriptions::{self, Wish};
 use crate::targets::{self, Target, Targets};
 use crate::world::World;
 
-/// The `source` of Foregate's own messages.
-const OWN_SOURCE: &str = "foregate";
 /// The `detail-type` of a message that says to scan a place, or to go on with it.
 const SCAN: &str = "Catalog Scan";
 /// The `detail-type` of a message that says to look at a part of a place.
@@ -33,13 +32,13 @@ const SCAN_MIN: Duration = Duration::from_secs(30);
 /// How soon to look again when somebody else was at it.
 const BUSY_SECONDS: u32 = 15;
 
-fn message(detail_type: &str, detail: Value, delay_seconds: u32) -> Message {
-    Message { body: json!({"source": OWN_SOURCE, "detail-type": detail_type, "detail": detail}), delay_seconds }
-}
+/// A scan goes on with at most so many messages: one lasts two minutes, and the schedule scans every hour by default. Of a
+/// part, so many in a row may find somebody else at its place: 25 minutes in all.
+const HOPS_MAX: u32 = 100;
 
 /// A message that says to scan the target's place.
-pub fn scan_message(target: &Target) -> Message {
-    message(SCAN, json!(target), 0)
+pub fn scan_message(target: &Target, hops: u32) -> Message {
+    own_message(SCAN, json!(target), hops, 0)
 }
 
 /// What such a message says: these APIs of that place.
@@ -49,13 +48,13 @@ struct Part {
     apis: BTreeSet<RestApiId>,
 }
 
-fn part_message(place: &Place, scope: &Scope) -> Message {
+fn part_message(place: &Place, scope: &Scope, hops: u32) -> Message {
     let part = Part { place: place.clone(), apis: scope.apis.clone() };
-    message(PART, json!(part), BUSY_SECONDS)
+    own_message(PART, json!(part), hops, BUSY_SECONDS)
 }
 
 fn subscription_message(id: &str) -> Message {
-    message(SUBSCRIPTION, json!({"id": id}), 0)
+    own_message(SUBSCRIPTION, json!({"id": id}), 0, 0)
 }
 
 /// Where to look.
@@ -133,8 +132,9 @@ impl Folded {
 
 /// A batch from the queue in, the partial batch answer out.
 pub async fn batch<W: World>(world: &W, invocation: &Invocation, messages: Vec<QueuedEvent>) -> Value {
+    let deliveries = Deliveries::of(&messages);
     let (mut folded, mut failed) = (Folded::default(), BTreeSet::new());
-    for QueuedEvent { message_id, event } in messages {
+    for QueuedEvent { message_id, event, .. } in messages {
         match event {
             Ok(event) => match read(&event) {
                 Some(look) => folded.add(look, message_id),
@@ -146,12 +146,11 @@ pub async fn batch<W: World>(world: &W, invocation: &Invocation, messages: Vec<Q
             }
         }
     }
-    for (messages, error) in work_off(world, invocation, folded).await {
+    for (messages, error) in work_off(world, invocation, folded, &deliveries).await {
         tracing::error!("failed to look: {error}");
         failed.extend(messages);
     }
-    let failures: Vec<Value> = failed.iter().map(|id| json!({"itemIdentifier": id})).collect();
-    json!({"batchItemFailures": failures})
+    deliveries.answer(world.queue(), &failed).await
 }
 
 /// One event that came by itself.
@@ -160,20 +159,26 @@ pub async fn single<W: World>(world: &W, invocation: &Invocation, event: EventBr
     if let Some(look) = read(&event) {
         folded.add(look, String::new());
     }
-    match work_off(world, invocation, folded).await.into_iter().next() {
+    match work_off(world, invocation, folded, &Deliveries::default()).await.into_iter().next() {
         Some((_, error)) => Err(error),
         None => Ok(json!({})),
     }
 }
 
 /// What events are about is looked at before what is only due. The messages whose work failed, and why.
-async fn work_off<W: World>(world: &W, invocation: &Invocation, folded: Folded) -> Vec<(Vec<String>, Error)> {
+async fn work_off<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    folded: Folded,
+    deliveries: &Deliveries,
+) -> Vec<(Vec<String>, Error)> {
     let mut failed = Vec::new();
     if !folded.parts.is_empty() {
         match targets::known(world).await {
             Ok(known) => {
                 for (place, (scope, messages)) in folded.parts {
-                    let done = part(world, invocation, &known, &place, &scope).await;
+                    let hops = deliveries.hops(&messages);
+                    let done = part(world, invocation, &known, &place, &scope, hops).await;
                     failed.extend(done.err().map(|error| (messages, error)));
                 }
             }
@@ -188,7 +193,8 @@ async fn work_off<W: World>(world: &W, invocation: &Invocation, folded: Folded) 
         failed.extend(everything(world).await.err().map(|error| (folded.everything, error)));
     }
     for (target, messages) in folded.scans {
-        failed.extend(whole(world, invocation, &target).await.err().map(|error| (messages, error)));
+        let done = whole(world, invocation, &target, deliveries.hops(&messages)).await;
+        failed.extend(done.err().map(|error| (messages, error)));
     }
     failed
 }
@@ -201,7 +207,7 @@ async fn everything<W: World>(world: &W) -> Result<(), Error> {
     for unit in &targets.unread {
         tracing::warn!(unit = unit.id, "an organizational unit could not be read: {}", unit.why);
     }
-    let mut messages: Vec<Message> = targets.places.iter().map(scan_message).collect();
+    let mut messages: Vec<Message> = targets.places.iter().map(|target| scan_message(target, 0)).collect();
     let is_due = |one: &&Subscription| {
         saga::next(one, now).is_some() || saga::due_at_seconds(one, now).is_some_and(|at| at <= now)
     };
@@ -215,17 +221,26 @@ pub async fn whole<W: World>(
     world: &W,
     invocation: &Invocation,
     target: &Target,
+    hops: u32,
 ) -> Result<Option<scan::Report>, Error> {
     if invocation.remaining() < SCAN_MIN {
-        world.queue().send(&[scan_message(target)]).await?;
+        go_on(world, target, hops).await?;
         return Ok(None);
     }
     let report = scan::scan(world, invocation, target, &Scope::all()).await?;
     after(world, target, report.as_ref()).await?;
     if report.as_ref().is_some_and(|report| report.is_pending) {
-        world.queue().send(&[scan_message(target)]).await?;
+        go_on(world, target, hops).await?;
     }
     Ok(report)
+}
+
+/// Has the scan gone on with, within bounds; then the schedule takes over.
+async fn go_on<W: World>(world: &W, target: &Target, hops: u32) -> Result<(), Error> {
+    match next_hop(hops, HOPS_MAX, &target.place.to_string()) {
+        Some(hops) => Ok(world.queue().send(&[scan_message(target, hops)]).await?),
+        None => Ok(()),
+    }
 }
 
 async fn part<W: World>(
@@ -234,20 +249,23 @@ async fn part<W: World>(
     known: &Targets,
     place: &Place,
     scope: &Scope,
+    hops: u32,
 ) -> Result<(), Error> {
     let Some(target) = known.at(place) else {
         tracing::info!(place = place.to_string(), "ignored an event of a place that nobody has asked to look at");
         return Ok(());
     };
     let report = scan::scan(world, invocation, target, scope).await?;
-    let again = match &report {
+    match &report {
         // Somebody is at it, perhaps past these APIs already: they are looked at again.
-        None => part_message(place, scope),
+        None => match next_hop(hops, HOPS_MAX, &place.to_string()) {
+            Some(hops) => Ok(world.queue().send(&[part_message(place, scope, hops)]).await?),
+            None => Ok(()),
+        },
         // So many that it takes a scan, which goes on where it was.
-        Some(report) if report.is_pending => scan_message(target),
-        Some(_) => return after(world, target, report.as_ref()).await,
-    };
-    Ok(world.queue().send(&[again]).await?)
+        Some(report) if report.is_pending => go_on(world, target, hops).await,
+        Some(_) => after(world, target, report.as_ref()).await,
+    }
 }
 
 /// Subscriptions follow the usage plans that came, went or changed.
@@ -300,7 +318,7 @@ mod tests {
         assert_eq!(read(&event("aws.events", "Scheduled Event", json!({}))), Some(Look::Everything));
         assert_eq!(read(&event("foregate", SCAN, json!({}))), None, "without a place it is about nothing");
         let scope = Scope { apis: BTreeSet::from(["a1".parse().unwrap()]), ..Scope::default() };
-        let again = part_message(&place, &scope).body["detail"].clone();
+        let again = part_message(&place, &scope, 3).body["detail"].clone();
         assert_eq!(read(&event("foregate", PART, again)), Some(Look::Part(place, scope)), "it reads back");
     }
 

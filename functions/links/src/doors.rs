@@ -109,6 +109,7 @@ fn take_up(stored: &mut Option<Link>, asked: &Asked, spec: LinkSpec) -> Result<(
         next: None,
         retiring: Default::default(),
         departure: None,
+        recheck: None,
         requests: Requests::default(),
         deleted: false,
     });
@@ -262,7 +263,7 @@ async fn one<W: World>(world: &W, invocation: &Invocation, verb: Verb, item: Com
         (_, None) => Err(Error::not_found(format!("there is no link called '{name}'"))),
         (Verb::Plan, link) => plan(world, link).await,
         (Verb::Sync, Some(link)) => {
-            let looked = reconcile::reconcile(world, invocation, &link.name).await?;
+            let looked = reconcile::reconcile(world, invocation, &link.name, 0).await?;
             Ok(report(&looked.unwrap_or(link)))
         }
         (Verb::Get | Verb::List, Some(link)) => Ok(report(&link)),

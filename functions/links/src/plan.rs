@@ -233,6 +233,7 @@ mod tests {
             next: next.map(str::to_owned),
             retiring: retiring.iter().map(|id| (*id).to_owned()).collect(),
             departure: None,
+            recheck: None,
             requests: Requests::default(),
             deleted: false,
         }

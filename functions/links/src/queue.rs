@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use serde_json::{Value, json};
 use shared::aws::{Message, Queue};
+use shared::deliveries::{Deliveries, OWN_SOURCE, own_message};
 use shared::entry::Invocation;
 use shared::error::Error;
 use shared::front_door::Name;
@@ -16,25 +17,20 @@ use crate::observe;
 use crate::reconcile;
 use crate::world::World;
 
-/// The `source` of Foregate's own messages.
-const OWN_SOURCE: &str = "foregate";
 /// The `detail-type` of a message that says to look at one link.
 const RECHECK: &str = "Link Recheck";
 
 /// A message that says to look at the link after `delay_seconds`.
-pub fn recheck(name: &Name, delay_seconds: u32) -> Message {
-    let body = json!({"source": OWN_SOURCE, "detail-type": RECHECK, "detail": {"link": name}});
-    Message { body, delay_seconds }
+pub fn recheck(name: &Name, hops: u32, delay_seconds: u32) -> Message {
+    own_message(RECHECK, json!({"link": name}), hops, delay_seconds)
 }
 
 /// The `detail-type` of a message that says again what AWS has refused: somebody was at the link.
 const DEPARTURE: &str = "Link Departure";
 
 /// A message that says after `delay_seconds` that AWS has refused to delete the load balancer.
-pub fn departure(load_balancer_arn: &str, at_seconds: u64, delay_seconds: u32) -> Message {
-    let detail = json!({"loadBalancerArn": load_balancer_arn, "at": at_seconds});
-    let body = json!({"source": OWN_SOURCE, "detail-type": DEPARTURE, "detail": detail});
-    Message { body, delay_seconds }
+pub fn departure(load_balancer_arn: &str, at_seconds: u64, hops: u32, delay_seconds: u32) -> Message {
+    own_message(DEPARTURE, json!({"loadBalancerArn": load_balancer_arn, "at": at_seconds}), hops, delay_seconds)
 }
 
 /// Where to look: at one link, or at all.
@@ -73,8 +69,9 @@ fn read(event: &EventBridgeEvent, now_seconds: u64) -> Option<Look> {
 
 /// A batch from the queue in, the partial batch answer out.
 pub async fn batch<W: World>(world: &W, invocation: &Invocation, messages: Vec<QueuedEvent>) -> Value {
+    let deliveries = Deliveries::of(&messages);
     let (mut looks, mut failed) = (BTreeMap::<Look, Vec<String>>::new(), BTreeSet::new());
-    for QueuedEvent { message_id, event } in messages {
+    for QueuedEvent { message_id, event, .. } in messages {
         match event {
             Ok(event) => match read(&event, world.now_seconds()) {
                 Some(look) => looks.entry(look).or_default().push(message_id),
@@ -87,41 +84,40 @@ pub async fn batch<W: World>(world: &W, invocation: &Invocation, messages: Vec<Q
         }
     }
     for (look, messages) in looks {
-        if let Err(error) = look_at(world, invocation, look).await {
+        if let Err(error) = look_at(world, invocation, look, deliveries.hops(&messages)).await {
             tracing::error!("failed to look at a link: {error}");
             failed.extend(messages);
         }
     }
-    let failures: Vec<Value> = failed.iter().map(|id| json!({"itemIdentifier": id})).collect();
-    json!({"batchItemFailures": failures})
+    deliveries.answer(world.queue(), &failed).await
 }
 
 /// One event that came by itself.
 pub async fn single<W: World>(world: &W, invocation: &Invocation, event: EventBridgeEvent) -> Result<Value, Error> {
     if let Some(look) = read(&event, world.now_seconds()) {
-        look_at(world, invocation, look).await?;
+        look_at(world, invocation, look, 0).await?;
     }
     Ok(json!({}))
 }
 
 /// Of all, each gets a message, so that each has its own tries and its own time.
-async fn look_at<W: World>(world: &W, invocation: &Invocation, look: Look) -> Result<(), Error> {
+async fn look_at<W: World>(world: &W, invocation: &Invocation, look: Look, hops: u32) -> Result<(), Error> {
     match look {
-        Look::Link(name) => reconcile::reconcile(world, invocation, &name).await.map(drop),
+        Look::Link(name) => reconcile::reconcile(world, invocation, &name, hops).await.map(drop),
         Look::Departing(arn, at_seconds) => {
             let leads_there = |link: &Link| {
                 let is_a_controllers = matches!(link.selector, Selector::KubernetesService { .. });
                 is_a_controllers && link.current.as_ref().is_some_and(|held| held.load_balancer_arn == arn)
             };
             for link in observe::all(world).await?.iter().filter(|link| leads_there(link)) {
-                reconcile::note_departure(world, invocation, &link.name, &arn, at_seconds).await?;
+                reconcile::note_departure(world, invocation, &link.name, &arn, at_seconds, hops).await?;
             }
             Ok(())
         }
         Look::All => {
             let links = observe::all(world).await?;
             let alive = links.iter().filter(|link| link.status != Status::Deleted);
-            let messages: Vec<Message> = alive.map(|link| recheck(&link.name, 0)).collect();
+            let messages: Vec<Message> = alive.map(|link| recheck(&link.name, 0, 0)).collect();
             Ok(world.queue().send(&messages).await?)
         }
     }
@@ -141,7 +137,7 @@ mod tests {
         assert_eq!(told("aws.events", "Scheduled Event"), Some(Look::All));
         assert_eq!(told("aws.elasticloadbalancing", "AWS API Call via CloudTrail"), Some(Look::All));
         assert_eq!(told("aws.ec2", "AWS API Call via CloudTrail"), None);
-        let mut body = recheck(&name, 20).body;
+        let mut body = recheck(&name, 3, 20).body;
         body["resources"] = json!([]);
         assert_eq!(read(&event(body), 7), Some(Look::Link(name)));
         let refused = json!({"errorCode": "ResourceInUseException", "requestParameters": {"loadBalancerArn": "arn"}});

@@ -5,12 +5,14 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use shared::aws::{AwsError, Bus, Cause, OwnEvent, Queue, VpcLinks};
 use shared::custom_resource::Outcome;
+use shared::deliveries::next_hop;
 use shared::entry::Invocation;
 use shared::error::{Error, ErrorType};
 use shared::front_door::Name;
-use shared::front_door::links::{Departure, Link, Status, Waiting};
+use shared::front_door::links::{Departure, Link, Recheck, Status, Waiting};
 use shared::lease::Lease;
 use shared::registry::{self, Record, Registry};
+use shared::telemetry::{Metric, count};
 
 use crate::observe;
 use crate::plan::{Observed, Plan, plan};
@@ -19,8 +21,12 @@ use crate::world::World;
 
 /// How soon to look again while something is on its way; a link takes two to eight minutes.
 const RECHECK_SECONDS: u32 = 15;
+/// After this many looks that changed nothing, an hour in all, the schedule takes over: no stack waits for longer.
+const RECHECKS_MAX: u32 = 240;
 /// How soon to look again when somebody else was at it.
 const BUSY_SECONDS: u32 = 5;
+/// After this many looks in a row that found somebody else at it, five minutes in all, the schedule takes over.
+const BUSY_HOPS_MAX: u32 = 60;
 const ANSWER: Duration = Duration::from_secs(10);
 /// API Gateway's quota of VPC links per account and region where nothing was raised.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
@@ -38,9 +44,18 @@ pub async fn lease<W: World>(
 
 /// Looks at the link and does what is to be done. `None` where there is no such link, or somebody else is at it: then it is
 /// looked at again soon.
-pub async fn reconcile<W: World>(world: &W, invocation: &Invocation, name: &Name) -> Result<Option<Link>, Error> {
+///
+/// `hops` is how many messages of ours led here.
+pub async fn reconcile<W: World>(
+    world: &W,
+    invocation: &Invocation,
+    name: &Name,
+    hops: u32,
+) -> Result<Option<Link>, Error> {
     let Some(lease) = lease(world, invocation, name).await? else {
-        world.queue().send(&[recheck(name, BUSY_SECONDS)]).await?;
+        if let Some(hops) = next_hop(hops, BUSY_HOPS_MAX, name.as_str()) {
+            world.queue().send(&[recheck(name, hops, BUSY_SECONDS)]).await?;
+        }
         return Ok(None);
     };
     under_lease(world, lease).await
@@ -54,9 +69,15 @@ pub async fn note_departure<W: World>(
     name: &Name,
     load_balancer_arn: &str,
     at_seconds: u64,
+    hops: u32,
 ) -> Result<(), Error> {
     let Some(mut lease) = lease(world, invocation, name).await? else {
-        return Ok(world.queue().send(&[departure(load_balancer_arn, at_seconds, BUSY_SECONDS)]).await?);
+        return match next_hop(hops, BUSY_HOPS_MAX, name.as_str()) {
+            Some(hops) => {
+                Ok(world.queue().send(&[departure(load_balancer_arn, at_seconds, hops, BUSY_SECONDS)]).await?)
+            }
+            None => Ok(()),
+        };
     };
     if let Some(link) = &mut lease.value {
         let known = link.departure.take().filter(|one| one.load_balancer_arn == load_balancer_arn);
@@ -147,13 +168,30 @@ async fn work<W: World>(
     lease.value = Some(link.clone());
     lease.save(&Registry::new(world.table())).await?;
     if has_changed {
+        let is_replaced = before.current.is_some() && link.current.is_some() && link.current != before.current;
+        count(Metric::LinksReplaced, u64::from(is_replaced));
+        count(Metric::LinksFailed, u64::from(link.status == Status::Failed));
         tell(world, &before, &link).await?;
     }
     // A load balancer that is not there yet is found by its event or the schedule, unless somebody waits for it.
-    if is_unsettled && (somebody_waits || link.status != Status::Waiting || !link.retiring.is_empty()) {
-        world.queue().send(&[recheck(&link.name, RECHECK_SECONDS)]).await?;
-    }
+    let looks_again = is_unsettled && (somebody_waits || link.status != Status::Waiting || !link.retiring.is_empty());
+    link.recheck = if looks_again { look_again(world, &before, &link).await? } else { None };
+    lease.value = Some(link.clone());
     Ok(link)
+}
+
+/// Sends for the next look, unless one is on its way, or so many have changed nothing that the schedule takes over.
+async fn look_again<W: World>(world: &W, before: &Link, link: &Link) -> Result<Option<Recheck>, Error> {
+    let now = world.now_seconds();
+    let what_changes = |link: &Link| (link.status, link.current.clone(), link.next.clone(), link.retiring.clone());
+    if before.recheck.is_some_and(|last| last.due_seconds > now) {
+        return Ok(before.recheck);
+    }
+    let is_moving = what_changes(before) != what_changes(link);
+    let last = before.recheck.filter(|_| !is_moving).map_or(0, |last| last.attempt);
+    let Some(attempt) = next_hop(last, RECHECKS_MAX, link.name.as_str()) else { return Ok(before.recheck) };
+    world.queue().send(&[recheck(&link.name, 0, RECHECK_SECONDS)]).await?;
+    Ok(Some(Recheck { due_seconds: now + u64::from(RECHECK_SECONDS), attempt }))
 }
 
 /// What a reason begins with that is a quota's.

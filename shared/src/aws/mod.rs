@@ -377,10 +377,22 @@ pub struct Message {
     pub delay_seconds: u32,
 }
 
-/// SendMessageBatch.
+/// A delivered message that is to be delivered again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redelivery {
+    /// The delivery, as SQS knows it.
+    pub receipt_handle: String,
+    /// When the message can be received again; SQS allows twelve hours at most.
+    pub after_seconds: u32,
+}
+
+/// The calls of SQS on the function's own queue.
 pub trait Queue: Send + Sync {
     /// Sends all messages, ten to a call (SQS's maximum); an entry that SQS refuses fails the call.
     fn send(&self, messages: &[Message]) -> impl Future<Output = Answer<()>> + Send;
+
+    /// ChangeMessageVisibilityBatch, ten to a call (SQS's maximum). All are tried; the first failure is the answer.
+    fn change_message_visibility(&self, messages: &[Redelivery]) -> impl Future<Output = Answer<()>> + Send;
 }
 
 /// An event of Foregate's own.

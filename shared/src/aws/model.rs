@@ -13,8 +13,8 @@ use ipnet::Ipv4Net;
 
 use super::{
     Answer, AwsError, Bus, Cause, InboundRule, Instance, Interface, Item, ItemKey, ItemQuery, LifecycleAction,
-    LoadBalancer, Message, Network, NetworkLoadBalancer, OwnEvent, Queue, Table, Target, TargetGroup, TargetGroups,
-    TargetType, VpcEndpoint, VpcLink,
+    LoadBalancer, Message, Network, NetworkLoadBalancer, OwnEvent, Queue, Redelivery, Table, Target, TargetGroup,
+    TargetGroups, TargetType, VpcEndpoint, VpcLink,
 };
 use crate::types::{
     AccountId, Health, HostName, InstanceId, InterfaceId, LoadBalancerArn, Port, RestApiId, SecurityGroupId,
@@ -106,6 +106,8 @@ pub struct State {
     pub items: BTreeMap<ItemKey, Item>,
     /// What was sent to the queue.
     pub messages: Vec<Message>,
+    /// The failed messages that the queue was told to deliver again.
+    pub redeliveries: Vec<Redelivery>,
     /// What was put on the bus.
     pub events: Vec<OwnEvent>,
     /// Every call since the last time that somebody took them, in order.
@@ -522,6 +524,17 @@ impl Queue for Model {
         for batch in messages.chunks(ENTRIES_MAX) {
             self.call("SendMessageBatch", |state| {
                 state.messages.extend_from_slice(batch);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn change_message_visibility(&self, messages: &[Redelivery]) -> Answer<()> {
+        for batch in messages.chunks(ENTRIES_MAX) {
+            self.call("ChangeMessageVisibilityBatch", |state| {
+                state.redeliveries.extend_from_slice(batch);
                 Ok(())
             })
             .await?;

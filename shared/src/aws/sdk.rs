@@ -7,9 +7,19 @@ use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 use super::{ASSUME_ROLE, AwsError, Cause};
+use crate::telemetry::{Metric, count};
 
 /// The error of a call of `operation` on `subject`.
 pub(super) fn failed<E>(operation: &'static str, subject: &str, error: SdkError<E, Response>) -> AwsError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let error = read(operation, subject, error);
+    count(Metric::ThrottledCalls, u64::from(error.cause == Cause::Throttled));
+    error
+}
+
+fn read<E>(operation: &'static str, subject: &str, error: SdkError<E, Response>) -> AwsError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {

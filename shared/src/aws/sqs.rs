@@ -1,15 +1,18 @@
 //! SQS, behind [`Queue`].
 
 use aws_config::SdkConfig;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, SendMessageBatchRequestEntry};
 
 use super::sdk::{failed, partly_refused};
-use super::{Answer, Message, Queue};
+use super::{Answer, Message, Queue, Redelivery};
 
-/// Entries per SendMessageBatch, SQS's maximum.
+/// Entries per SendMessageBatch and ChangeMessageVisibilityBatch, SQS's maximum.
 const ENTRIES_MAX: usize = 10;
 /// SQS's longest delay.
 const DELAY_SECONDS_MAX: u32 = 900;
+/// SQS's longest visibility time-out.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
+const VISIBILITY_SECONDS_MAX: u32 = 43_200;
 
 /// A queue.
 #[derive(Clone, Debug)]
@@ -39,6 +42,39 @@ impl Queue for SqsQueue {
         }
         Ok(())
     }
+
+    async fn change_message_visibility(&self, messages: &[Redelivery]) -> Answer<()> {
+        let mut done = Ok(());
+        for chunk in messages.chunks(ENTRIES_MAX) {
+            done = done.and(self.change_visibility(chunk).await);
+        }
+        done
+    }
+}
+
+impl SqsQueue {
+    async fn change_visibility(&self, messages: &[Redelivery]) -> Answer<()> {
+        const OPERATION: &str = "ChangeMessageVisibilityBatch";
+        let entries: Result<Vec<_>, _> = messages.iter().enumerate().map(|(n, one)| visibility(n, one)).collect();
+        let entries = entries.map_err(|e| partly_refused(OPERATION, &self.url, "", &e.to_string()))?;
+        let call = self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries));
+        let answer = call.send().await.map_err(|e| failed(OPERATION, &self.url, e))?;
+        match answer.failed().first() {
+            None => Ok(()),
+            Some(entry) => Err(partly_refused(OPERATION, &self.url, entry.code(), entry.message().unwrap_or_default())),
+        }
+    }
+}
+
+fn visibility(
+    n: usize,
+    one: &Redelivery,
+) -> Result<ChangeMessageVisibilityBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
+    ChangeMessageVisibilityBatchRequestEntry::builder()
+        .id(n.to_string())
+        .receipt_handle(&one.receipt_handle)
+        .visibility_timeout(i32::try_from(one.after_seconds.min(VISIBILITY_SECONDS_MAX)).unwrap_or_default())
+        .build()
 }
 
 fn entry(n: usize, message: &Message) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
@@ -55,6 +91,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_message_is_hidden_for_as_long_as_sqs_allows() {
+        for (asked, sent) in [(0, 0), (5, 5), (43_200, 43_200), (u32::MAX, 43_200)] {
+            let entry = visibility(3, &Redelivery { receipt_handle: "r".into(), after_seconds: asked }).unwrap();
+            assert_eq!((entry.id(), entry.receipt_handle(), entry.visibility_timeout()), ("3", "r", Some(sent)));
+        }
+    }
 
     #[test]
     fn an_entry_is_held_back_for_as_long_as_sqs_allows() {

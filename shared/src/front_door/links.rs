@@ -145,6 +145,15 @@ const MEANT_SECONDS: u64 = 1_800;
 const APART_SECONDS: u64 = 10;
 const REFUSALS_MAX: usize = 10;
 
+/// A delayed look at a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recheck {
+    /// When it is due, in seconds since the epoch.
+    pub due_seconds: u64,
+    /// How many there were since the link last changed.
+    pub attempt: u32,
+}
+
 /// A VPC link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
@@ -171,6 +180,9 @@ pub struct Link {
     /// The load balancer that somebody wants to delete and can't, because the link holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub departure: Option<Departure>,
+    /// The delayed look that was last sent for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recheck: Option<Recheck>,
     /// The requests that made it what it is.
     #[serde(default)]
     pub requests: Requests,

@@ -129,7 +129,7 @@ async fn discover<W: World>(
     let look = |target: Target| async move {
         let report = match is_plan {
             true => scan::preview(world, &target).await.map(Some),
-            false => queue::whole(world, invocation, &target).await,
+            false => queue::whole(world, invocation, &target, 0).await,
         };
         (target, report)
     };

@@ -86,7 +86,7 @@ async fn discover_there<W: World>(
     (discovery.spec, discovery.deleted) = (spec, false);
     registry.put(&mut record).await?;
     let targets = targets::once(world, &record.value.spec).await?;
-    let messages: Vec<_> = targets.places.iter().map(scan_message).collect();
+    let messages: Vec<_> = targets.places.iter().map(|target| scan_message(target, 0)).collect();
     world.queue().send(&messages).await?;
     Ok(report::discovery(&record.value, targets.places.len()))
 }
