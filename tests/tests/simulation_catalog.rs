@@ -486,6 +486,41 @@ fn a_unit_that_cant_be_read_is_looked_at_as_it_was() {
     });
 }
 
+#[test]
+fn an_account_that_vanishes_from_its_unit_is_looked_at_until_several_lists_did_not_have_it() {
+    runtime().block_on(async {
+        let world = World::new();
+        let other = "222233334444".parse().unwrap();
+        world.model.state().units.insert("r-ab12".into(), BTreeSet::from([MEMBER.parse().unwrap(), other]));
+        let spec =
+            json!({"OrganizationalUnit": {"OrganizationalUnitId": "r-ab12"}, "IncludeApisWithoutUsagePlan": true});
+        world.command(json!({"command": "apply", "name": "all", "spec": spec})).await.unwrap().unwrap();
+        world.member(|account| add(account, 1));
+        assert_eq!(world.discover().await["items"].as_array().unwrap().len(), 1);
+        let status = async || {
+            let list = json!({"command": "list", "spec": {"AccountId": MEMBER}});
+            world.command(list).await.unwrap().unwrap()["items"][0]["status"].clone()
+        };
+        // An empty list is never believed, and the central account is not looked at in its place.
+        world.model.state().units.insert("r-ab12".into(), BTreeSet::new());
+        for _ in 0..5 {
+            let told = world.discover().await;
+            assert_eq!((&told["status"], told["completeness"].as_array().unwrap().len()), (&json!("INCOMPLETE"), 3));
+            assert_eq!(status().await, "ACTIVE", "{told}");
+        }
+        // The account has left.
+        world.model.state().units.insert("r-ab12".into(), BTreeSet::from(["222233334444".parse().unwrap()]));
+        for _ in 0..2 {
+            assert_eq!(world.discover().await["status"], "INCOMPLETE");
+            assert_eq!(status().await, "ACTIVE");
+        }
+        assert_eq!(world.discover().await["status"], "COMPLETE");
+        assert_eq!(status().await, json!(null), "what is gone is listed to who asks for it");
+        let events = &world.model.state().events;
+        assert!(events.iter().any(|event| event.detail_type == "Api Removed"));
+    });
+}
+
 // ---- subscriptions ----------------------------------------------------------------------------------------------------
 
 impl World {

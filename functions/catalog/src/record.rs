@@ -393,6 +393,9 @@ pub struct Discovery {
     pub spec: DiscoverySpec,
     /// The accounts of the organizational unit, as it was last read.
     pub accounts: BTreeSet<AccountId>,
+    /// Those of them that its list does not have, each with how many lists in a row did not have it.
+    #[serde(default)]
+    pub missed: BTreeMap<AccountId, u32>,
     /// What was asked about it.
     pub requests: Requests,
     /// Whether it is to go on.

@@ -9,7 +9,10 @@ use shared::error::Error;
 use shared::registry::{self, Record, Registry};
 use shared::types::{AccountId, Region};
 
+use crate::plan::accounts::{Followed, follow};
+use crate::plan::removal::MISSED_SCANS_MAX;
 use crate::record::{Discovery, Place};
+use crate::scan;
 use crate::spec::{AccountEntry, DiscoverySpec};
 use crate::world::World;
 
@@ -24,7 +27,7 @@ pub struct Target {
     pub include_all: bool,
 }
 
-/// A unit whose accounts could not be read; those that it had before are looked at all the same.
+/// A unit whose accounts could not all be read; those that it had before are looked at all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadUnit {
     /// The unit.
@@ -43,6 +46,10 @@ pub struct Targets {
 }
 
 impl Targets {
+    fn has(&self, account: &AccountId) -> bool {
+        self.places.iter().any(|target| target.place.account == *account)
+    }
+
     /// The target for this place.
     pub fn at(&self, place: &Place) -> Option<&Target> {
         self.places.iter().find(|target| target.place == *place)
@@ -66,31 +73,78 @@ pub async fn discoveries<W: World>(world: &W) -> Result<Vec<Record<Discovery>>, 
     Ok(all)
 }
 
-/// Where to look, as the discoveries say, with the accounts that their units have now.
+/// Where to look, as the discoveries say, with the accounts that their units have now. The entries of those that have left go.
 pub async fn all<W: World>(world: &W) -> Result<Targets, Error> {
-    let (mut targets, mut unread) = (Vec::new(), Vec::new());
-    for mut record in discoveries(world).await? {
-        if let Some(unit) = &record.value.spec.organizational_unit {
-            match world.organization().accounts_below(&unit.organizational_unit_id).await {
-                Ok(accounts) if accounts != record.value.accounts => {
-                    record.value.accounts = accounts;
-                    // Somebody who changes the discovery meanwhile wins; its accounts are read again with the next scan.
-                    Registry::new(world.table()).put(&mut record).await.ok();
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    let id = unit.organizational_unit_id.clone();
-                    unread.push(UnreadUnit { id, why: error.to_string() });
+    let Read { targets, changed, gone } = read(world).await?;
+    // Invariant: an account's entries go before it is forgotten, so that whoever dies in between does it again.
+    for account in gone.iter().filter(|account| !targets.has(account)) {
+        scan::remove_account(world, account).await?;
+    }
+    for mut record in changed {
+        // Somebody who changes the discovery meanwhile wins; its accounts are read again with the next scan.
+        Registry::new(world.table()).put(&mut record).await.ok();
+    }
+    Ok(targets)
+}
+
+/// The same, changing nothing.
+pub async fn preview<W: World>(world: &W) -> Result<Targets, Error> {
+    Ok(read(world).await?.targets)
+}
+
+/// The discoveries and the lists of their units.
+#[derive(Default)]
+struct Read {
+    targets: Targets,
+    changed: Vec<Record<Discovery>>,
+    gone: BTreeSet<AccountId>,
+}
+
+async fn read<W: World>(world: &W) -> Result<Read, Error> {
+    let (mut found, mut unread) = (Read::default(), Vec::new());
+    let records = discoveries(world).await?;
+    let mut targets = if records.is_empty() { vec![home(world)] } else { Vec::new() };
+    for mut record in records {
+        let discovery = &mut record.value;
+        let unit = discovery.spec.organizational_unit.as_ref().map(|unit| unit.organizational_unit_id.clone());
+        let listed = match &unit {
+            Some(id) => Some(world.organization().accounts_below(id).await),
+            None => None,
+        };
+        match listed {
+            None => {}
+            Some(Err(error)) => unread.extend(unit.map(|id| UnreadUnit { id, why: error.to_string() })),
+            Some(Ok(listed)) => {
+                let followed = follow(&discovery.accounts, &discovery.missed, &listed);
+                unread.extend(unit.zip(missing(&followed)).map(|(id, why)| UnreadUnit { id, why }));
+                found.gone.extend(followed.gone);
+                if (&followed.accounts, &followed.missed) != (&discovery.accounts, &discovery.missed) {
+                    (discovery.accounts, discovery.missed) = (followed.accounts, followed.missed);
+                    found.changed.push(record.clone());
                 }
             }
         }
         targets.extend(of_spec(world, &record.value.spec, &record.value.accounts));
     }
-    if targets.is_empty() && unread.is_empty() {
-        targets.push(home(world));
-    }
-    Ok(Targets::fold(targets, unread))
+    found.targets = Targets::fold(targets, unread);
+    Ok(found)
 }
+
+/// What is doubtful about a unit's list.
+fn missing(followed: &Followed) -> Option<String> {
+    let missing: Vec<&str> = followed.missed.keys().take(MISSING_NAMED_MAX).map(AccountId::as_str).collect();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "its list does not have {} accounts that it had, among them {}: they are looked at until {MISSED_SCANS_MAX} lists \
+             in a row did not have them",
+            followed.missed.len(),
+            missing.join(", ")
+        )
+    })
+}
+
+/// How many missing accounts of a unit are named.
+const MISSING_NAMED_MAX: usize = 5;
 
 /// How many accounts and regions a discovery names, with the accounts that its unit had when it was last read.
 pub fn count<W: World>(world: &W, discovery: &Discovery) -> usize {

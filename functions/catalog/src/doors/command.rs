@@ -124,6 +124,7 @@ async fn discover<W: World>(
     let spec = items.into_iter().next().and_then(|item| item.spec).map(DiscoverySpec::parse).transpose()?;
     let targets = match &spec {
         Some(spec) => targets::once(world, spec).await?,
+        None if is_plan => targets::preview(world).await?,
         None => targets::all(world).await?,
     };
     let look = |target: Target| async move {

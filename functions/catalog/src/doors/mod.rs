@@ -6,7 +6,7 @@ mod reading;
 mod stack;
 mod terraform;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use command::command;
 use serde_json::{Map, Value, json};
@@ -70,6 +70,7 @@ async fn discover_there<W: World>(
             origin,
             spec: spec.clone(),
             accounts: BTreeSet::new(),
+            missed: BTreeMap::new(),
             requests: Requests::default(),
             deleted: false,
         };
@@ -82,6 +83,7 @@ async fn discover_there<W: World>(
     discovery.requests.note(stamp);
     if discovery.spec.organizational_unit != spec.organizational_unit {
         discovery.accounts.clear();
+        discovery.missed.clear();
     }
     (discovery.spec, discovery.deleted) = (spec, false);
     registry.put(&mut record).await?;

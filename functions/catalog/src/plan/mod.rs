@@ -3,6 +3,7 @@
 //! [`preview`] tells the difference for an operator, [`due`] which stages have to be exported again, [`removal`] what may be
 //! taken for removed, [`compare`] what a changed document means for its clients.
 
+pub mod accounts;
 pub mod compare;
 pub mod removal;
 pub mod saga;

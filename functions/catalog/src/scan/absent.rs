@@ -1,13 +1,18 @@
 //! The APIs that a look did not find: missing, gone, or there after all.
 
-use shared::aws::ListedApi;
+use std::collections::BTreeSet;
+
+use shared::aws::{Bus, ListedApi};
 use shared::error::Error;
+use shared::registry::{self, Record, Registry};
+use shared::types::AccountId;
 
 use super::seen::missing;
 use super::{Look, Report, Scope};
+use crate::documents;
 use crate::plan::Difference;
 use crate::plan::removal::{self, Asked};
-use crate::record::{ApiKey, Status};
+use crate::record::{Api, ApiKey, Status};
 use crate::report;
 use crate::world::World;
 
@@ -71,4 +76,18 @@ impl<W: World> Look<'_, W> {
         }
         self.write(events, writes).await
     }
+}
+
+/// Takes all APIs of an account for removed that nobody has asked to look at any more.
+pub async fn remove_account<W: World>(world: &W, account: &AccountId) -> Result<(), Error> {
+    let registry = Registry::new(world.table());
+    let records: Vec<Record<Api>> = registry.list(registry::catalog_api_key(&format!("{account}/"))).await?;
+    for mut record in records.into_iter().filter(|record| record.value.status != Status::Gone) {
+        (record.value.status, record.value.changed_seconds) = (Status::Gone, world.now_seconds());
+        record.expires_at_seconds = Some(world.now_seconds() + GONE_SECONDS);
+        world.bus().put(&[report::removed(&record.value)]).await?;
+        registry.put(&mut record).await?;
+        documents::prune(world, &record.value.key, &BTreeSet::new()).await?;
+    }
+    Ok(())
 }

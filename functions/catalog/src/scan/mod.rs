@@ -11,6 +11,7 @@ mod visit;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+pub use absent::remove_account;
 use futures::future::try_join_all;
 pub use preview::preview;
 use shared::aws::{AwsError, Bus, ListedApi, OwnEvent};
@@ -19,6 +20,7 @@ use shared::error::Error;
 use shared::front_door::records::FrontDoor;
 use shared::lease::Lease;
 use shared::registry::{self, Record, Registry};
+use shared::telemetry::{Metric, count};
 use shared::types::RestApiId;
 use visit::Visit;
 
@@ -85,7 +87,12 @@ pub async fn scan<W: World>(
         Err(error) => Err(error),
     };
     lease.release(&registry).await?;
-    done.map(Some)
+    let report = done?;
+    if scope.all && !report.is_pending {
+        count(Metric::ApisScanned, report.completeness.catalogued as u64);
+        count(Metric::ScansIncomplete, u64::from(!report.completeness.complete));
+    }
+    Ok(Some(report))
 }
 
 /// A look at a place.
@@ -172,7 +179,8 @@ impl<'a, W: World> Look<'a, W> {
         apis: Vec<ListedApi>,
     ) -> Result<Report, Error> {
         // Invariant: what an event has looked at takes nothing away from a scan that is to be gone on with.
-        let cursor = if scope.all { scanned.cursor.take() } else { None };
+        // Nor does one that has no time at all lose its place.
+        let cursor = scanned.cursor.clone().filter(|_| scope.all);
         let after = cursor.as_ref().map(|cursor| cursor.after.clone());
         let so_far = cursor.map(|cursor| cursor.so_far);
         let begun = || Completeness { started_seconds: self.world.now_seconds(), ..Completeness::default() };
