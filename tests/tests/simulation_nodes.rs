@@ -236,6 +236,35 @@ fn a_hook_waits_for_every_binding_that_has_the_node() {
 }
 
 #[test]
+fn a_draining_node_keeps_its_access_until_it_is_gone() {
+    let mut play = Play::new(TargetType::Instance, 3);
+    let group = play.sim.0.state().add_security_group();
+    let spec = json!({
+        "Source": {"Nodes": {"ClusterName": "pets"}},
+        "Sink": {"SecurityGroup": {"GroupId": group, "Protocol": "tcp", "FromPort": 5432, "ToPort": 5432}},
+    });
+    let (account, origin) = ("111122223333".parse().unwrap(), Origin::Command { name: "db".into() });
+    let work = async {
+        let wanted = intake::check(&play.sim, &account, origin, spec).await?;
+        intake::apply(&play.sim, &play.sim.shift(), wanted, Stamp::default()).await
+    };
+    work.now_or_never().expect("nobody dies").expect("nothing fails");
+    let let_in = |play: &Play| {
+        bindings::plan::rules::addresses(&play.sim.0.state().let_in(&group, "tcp:5432".parse().unwrap())).len()
+    };
+    assert_eq!(let_in(&play), 3);
+    let node = play.nodes[0].clone();
+    let event = play.terminate(&node);
+    play.sim.batch(&[event]).unwrap();
+    assert_eq!((play.health(&node), let_in(&play)), (Some(Health::Draining), 3));
+    while play.waits(&node) {
+        play.sim.deliver(0);
+    }
+    play.sim.batch(&[state_changed(&node)]).unwrap();
+    assert_eq!(let_in(&play), 2);
+}
+
+#[test]
 fn a_node_that_goes_to_the_warm_pool_may_come_back() {
     let mut play = Play::new(TargetType::Instance, 3);
     let node = play.nodes[0].clone();
@@ -246,10 +275,19 @@ fn a_node_that_goes_to_the_warm_pool_may_come_back() {
     while play.waits(&node) {
         play.sim.deliver(0);
     }
-    // The model has terminated it; the real one sleeps in the pool, and is called back.
+    // The model has terminated it; the real one goes on in the pool, where its group does not list it, and is called back.
+    let groups_own = play.sim.0.state().instances.values().find(|one| one.id != node).unwrap().clone();
     {
         let mut state = play.sim.0.state();
-        state.instances.get_mut(&node).unwrap().state = InstanceState::Running;
+        let instance = state.instances.get_mut(&node).unwrap();
+        (instance.state, instance.vpc_id, instance.ipv4) =
+            (InstanceState::Running, groups_own.vpc_id, "10.0.77.7".parse().ok());
+    }
+    play.sim.advance(3_600);
+    play.sim.batch(&[state_changed(&node)]).unwrap();
+    assert_eq!(play.health(&node), None, "what runs in the warm pool is no target");
+    {
+        let mut state = play.sim.0.state();
         state.scaling_groups.get_mut("asg").unwrap().insert(node.clone(), "InService".into());
     }
     play.sim.batch(&[state_changed(&node)]).unwrap();

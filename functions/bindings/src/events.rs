@@ -110,13 +110,19 @@ fn scaling(kind: &str, detail: &Value, now_seconds: u64) -> Told {
     ];
     const ENDED: &[&str] = &["EC2 Instance Launch Successful", "EC2 Instance Terminate Successful"];
     const TERMINATES: &str = "EC2 Instance-terminate Lifecycle Action";
-    const WAITS: &[&str] = &["EC2 Instance-launch Lifecycle Action", TERMINATES];
+    const LAUNCHES: &str = "EC2 Instance-launch Lifecycle Action";
+    const WAITS: &[&str] = &[LAUNCHES, TERMINATES];
     let text = |field: &str| detail.get(field).and_then(Value::as_str);
     let node = text("EC2InstanceId").and_then(|id| id.parse::<InstanceId>().ok());
     let Some(node) = node.filter(|_| ENDED.contains(&kind) || WAITS.contains(&kind)) else {
         return Told::default();
     };
+    let to_warm_pool = text("Destination") == Some("WarmPool");
     let waiting = || {
+        // No target becomes healthy in a warm pool: whoever prepares the instance completes this one.
+        if to_warm_pool && kind == LAUNCHES {
+            return None;
+        }
         let transition = TRANSITIONS.iter().find(|(name, _)| text("LifecycleTransition") == Some(*name))?.1;
         let action = LifecycleAction {
             group: text("AutoScalingGroupName")?.to_owned(),
@@ -127,7 +133,7 @@ fn scaling(kind: &str, detail: &Value, now_seconds: u64) -> Told {
         Some(Notice::Hook(action, transition))
     };
     // After the action, too, the node is not coming back; one that goes to the warm pool may.
-    let ends = kind == TERMINATES && text("Destination") != Some("WarmPool");
+    let ends = kind == TERMINATES && !to_warm_pool;
     let window = Window { from_seconds: now_seconds, until_seconds: now_seconds + TERMINATION_SECONDS };
     let leaving = ends.then_some(Notice::Leaving(Reason::Termination, window));
     let notices = waiting().into_iter().chain(leaving).map(|notice| (node.clone(), notice)).collect();

@@ -104,31 +104,61 @@ impl NodeSelector {
         in_cluster && in_nodegroup && in_scaling_group && self.tags.iter().all(has)
     }
 
-    fn excludes(&self, tags: &BTreeMap<String, String>) -> bool {
+    /// Whether the user wants nodes with these tags left out.
+    fn leaves_out(&self, tags: &BTreeMap<String, String>) -> bool {
         let has = |(key, values): (&String, &TagValues)| tags.get(key).is_some_and(|value| values.matches(value));
-        EXCLUSION_TAGS.iter().any(|key| tags.contains_key(*key)) || self.exclude_tags.iter().any(has)
+        self.exclude_tags.iter().any(has)
+    }
+
+    /// How one of the source's nodes stands for a sink that lets it in, and sends it no traffic. It makes connections while it
+    /// comes up, and goes on to do so while it drains.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html>
+    pub fn access(&self, node: &Instance) -> Standing {
+        match node.state {
+            InstanceState::Stopped | InstanceState::Terminated => Standing::Taken,
+            _ if self.leaves_out(&node.tags) => Standing::Unwanted,
+            InstanceState::Pending | InstanceState::Running => Standing::Wanted,
+        }
     }
 
     /// How one of the source's nodes stands.
     ///
-    /// `lifecycle` is its state in its Auto Scaling group, if it is in one and the group still knows it; `announced` is
-    /// what AWS has announced of it.
+    /// `membership` is what its Auto Scaling group says of it; `announced` is what AWS has announced of it.
     pub fn standing(
         &self,
         node: &Instance,
-        lifecycle: Option<&str>,
+        membership: Membership<'_>,
         announced: Option<Announced>,
         takes_launching: bool,
     ) -> Standing {
-        let by_lifecycle = lifecycle.map_or(Standing::Wanted, |state| of_lifecycle(state, takes_launching));
+        let by_group = match membership {
+            Membership::NoGroup => Standing::Wanted,
+            Membership::Listed(state) => of_lifecycle(state, takes_launching),
+            Membership::Unlisted => Standing::Unwanted,
+        };
         match node.state {
             InstanceState::Stopped | InstanceState::Terminated => Standing::Taken,
-            _ if announced == Some(Announced::Taken) || by_lifecycle == Standing::Taken => Standing::Taken,
-            _ if announced == Some(Announced::AtRisk) || self.excludes(&node.tags) => Standing::Unwanted,
-            InstanceState::Pending if by_lifecycle == Standing::Wanted => Standing::NotYet,
-            InstanceState::Pending | InstanceState::Running => by_lifecycle,
+            _ if announced == Some(Announced::Taken) || by_group == Standing::Taken => Standing::Taken,
+            _ if announced == Some(Announced::AtRisk) || self.leaves_out(&node.tags) => Standing::Unwanted,
+            _ if EXCLUSION_TAGS.iter().any(|key| node.tags.contains_key(*key)) => Standing::Unwanted,
+            InstanceState::Pending if by_group == Standing::Wanted || membership == Membership::Unlisted => {
+                Standing::NotYet
+            }
+            InstanceState::Pending | InstanceState::Running => by_group,
         }
     }
+}
+
+/// What DescribeAutoScalingGroups says of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership<'a> {
+    /// Its tags name no group, or one that there is not.
+    NoGroup,
+    /// Its group lists it, with this lifecycle state.
+    Listed(&'a str),
+    /// Its group does not list it: it is in the group's warm pool, or about to be.
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeAutoScalingGroups.html>
+    Unlisted,
 }
 
 /// The Auto Scaling group that an instance with these tags is in.
@@ -165,7 +195,6 @@ fn of_lifecycle(state: &str, takes_launching: bool) -> Standing {
         ("Pending", Standing::NotYet),
         ("ReplacingRootVolume", Standing::NotYet),
         ("RootVolumeReplaced", Standing::NotYet),
-        ("Warmed", Standing::Taken),
         ("Terminat", Standing::Taken),
         ("Detach", Standing::Unwanted),
         ("EnteringStandby", Standing::Unwanted),
@@ -247,36 +276,42 @@ mod tests {
     #[test]
     fn how_a_node_stands_is_told_by_ec2_auto_scaling_and_announcements_together() {
         use InstanceState::{Pending, Running, Stopped, Terminated};
+        use Membership::{Listed, NoGroup, Unlisted};
         use Standing::{NotYet, Taken, Unwanted, Wanted};
         let selector = NodeSelector {
             exclude_tags: BTreeMap::from([("drain".into(), TagValues(strings(&["yes"])))]),
             ..selector()
         };
         let none: &[(&str, &str)] = &[];
-        for (state, lifecycle, announced, own, standing) in [
-            (Running, None, None, none, Wanted),
-            (Running, Some("InService"), None, none, Wanted),
-            (Pending, Some("InService"), None, none, NotYet),
-            (Pending, None, None, none, NotYet),
-            (Running, Some("Pending"), None, none, NotYet),
-            (Running, Some("Pending:Wait"), None, none, NotYet),
-            (Running, Some("Terminating:Wait"), None, none, Taken),
-            (Running, Some("Terminating"), None, none, Taken),
-            (Running, Some("Terminated"), None, none, Taken),
-            (Running, Some("Warmed:Running"), None, none, Taken),
-            (Running, Some("Standby"), None, none, Unwanted),
-            (Running, Some("EnteringStandby"), None, none, Unwanted),
-            (Running, Some("Detaching"), None, none, Unwanted),
-            (Running, Some("InService"), Some(Announced::Taken), none, Taken),
-            (Running, Some("InService"), Some(Announced::AtRisk), none, Unwanted),
-            (Running, Some("Terminating:Wait"), Some(Announced::AtRisk), none, Taken),
-            (Stopped, Some("InService"), None, none, Taken),
-            (Terminated, None, None, none, Taken),
-            (Running, None, None, &[("drain", "no")][..], Wanted),
-            (Running, None, None, &[("drain", "yes")][..], Unwanted),
-            (Running, None, None, &[("node.kubernetes.io/exclude-from-external-load-balancers", "")][..], Unwanted),
-            (Running, None, None, &[("ToBeDeletedByClusterAutoscaler", "1700000000")][..], Unwanted),
-            (Running, None, None, &[("karpenter.sh/disrupted", "")][..], Unwanted),
+        for (state, membership, announced, own, standing) in [
+            (Running, NoGroup, None, none, Wanted),
+            (Running, Listed("InService"), None, none, Wanted),
+            (Pending, Listed("InService"), None, none, NotYet),
+            (Pending, NoGroup, None, none, NotYet),
+            (Running, Listed("Pending"), None, none, NotYet),
+            (Running, Listed("Pending:Wait"), None, none, NotYet),
+            (Running, Listed("Terminating:Wait"), None, none, Taken),
+            (Running, Listed("Terminating"), None, none, Taken),
+            (Running, Listed("Terminated"), None, none, Taken),
+            // In the warm pool: its group does not list it, and EC2 says that it runs while it warms up, or for good.
+            (Running, Unlisted, None, none, Unwanted),
+            (Running, Unlisted, Some(Announced::Taken), none, Taken),
+            (Pending, Unlisted, None, none, NotYet),
+            (Stopped, Unlisted, None, none, Taken),
+            (Terminated, Unlisted, None, none, Taken),
+            (Running, Listed("Standby"), None, none, Unwanted),
+            (Running, Listed("EnteringStandby"), None, none, Unwanted),
+            (Running, Listed("Detaching"), None, none, Unwanted),
+            (Running, Listed("InService"), Some(Announced::Taken), none, Taken),
+            (Running, Listed("InService"), Some(Announced::AtRisk), none, Unwanted),
+            (Running, Listed("Terminating:Wait"), Some(Announced::AtRisk), none, Taken),
+            (Stopped, Listed("InService"), None, none, Taken),
+            (Terminated, NoGroup, None, none, Taken),
+            (Running, NoGroup, None, &[("drain", "no")][..], Wanted),
+            (Running, NoGroup, None, &[("drain", "yes")][..], Unwanted),
+            (Running, NoGroup, None, &[("node.kubernetes.io/exclude-from-external-load-balancers", "")][..], Unwanted),
+            (Running, NoGroup, None, &[("ToBeDeletedByClusterAutoscaler", "1700000000")][..], Unwanted),
+            (Running, NoGroup, None, &[("karpenter.sh/disrupted", "")][..], Unwanted),
         ] {
             let node = Instance {
                 id: "i-1a2b3c4d".parse().unwrap(),
@@ -286,8 +321,28 @@ mod tests {
                 ipv6: None,
                 tags: tags(own),
             };
-            let found = selector.standing(&node, lifecycle, announced, false);
-            assert_eq!(found, standing, "{state:?} {lifecycle:?} {announced:?} {own:?}");
+            let found = selector.standing(&node, membership, announced, false);
+            assert_eq!(found, standing, "{state:?} {membership:?} {announced:?} {own:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_has_access_from_its_first_second_to_its_last() {
+        let selector = NodeSelector {
+            exclude_tags: BTreeMap::from([("drain".into(), TagValues(strings(&["yes"])))]),
+            ..selector()
+        };
+        for (state, own, standing) in [
+            (InstanceState::Pending, &[][..], Standing::Wanted),
+            (InstanceState::Running, &[], Standing::Wanted),
+            (InstanceState::Running, &[("karpenter.sh/disrupted", "")], Standing::Wanted),
+            (InstanceState::Running, &[("drain", "yes")], Standing::Unwanted),
+            (InstanceState::Stopped, &[], Standing::Taken),
+            (InstanceState::Terminated, &[], Standing::Taken),
+        ] {
+            let id = "i-1a2b3c4d".parse().unwrap();
+            let node = Instance { id, state, vpc_id: None, ipv4: None, ipv6: None, tags: tags(own) };
+            assert_eq!(selector.access(&node), standing, "{state:?} {own:?}");
         }
     }
 

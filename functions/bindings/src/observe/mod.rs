@@ -17,7 +17,7 @@ pub use sink::{OWN_TAG, SinkView, sink, sink_facts};
 use crate::nodes::{Announced, Standing};
 use crate::plan::Answer;
 use crate::record::{SinkFacts, Takes};
-use crate::spec::{BindingSpec, Source};
+use crate::spec::{BindingSpec, Sink, Source};
 use crate::world::World;
 
 /// What a source says.
@@ -95,7 +95,8 @@ pub async fn source<W: World>(
         Source::Dns(host) => dns::observe(world.names(), world.ec2(), host, facts, &memory.names).await,
         Source::Nodes(selector) => {
             let takes_launching = spec.options.complete_launch_hooks;
-            let nodes = node::Nodes { selector, takes_launching, announced: &memory.announced };
+            let lets_in = matches!(spec.sink, Sink::SecurityGroup(_));
+            let nodes = node::Nodes { selector, takes_launching, lets_in, announced: &memory.announced };
             nodes.observe(world.ec2(), world.auto_scaling(), facts).await
         }
     }

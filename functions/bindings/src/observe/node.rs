@@ -9,13 +9,15 @@ use shared::error::Error;
 use shared::types::InstanceId;
 
 use super::{Member, SourceView};
-use crate::nodes::{Announced, NodeSelector, Standing, scaling_group};
+use crate::nodes::{Announced, Membership, NodeSelector, Standing, scaling_group};
 use crate::plan::Answer;
 use crate::record::{SinkFacts, Takes};
 
 pub(super) struct Nodes<'a> {
     pub(super) selector: &'a NodeSelector,
     pub(super) takes_launching: bool,
+    /// Whether the sink lets nodes in, and sends them no traffic.
+    pub(super) lets_in: bool,
     pub(super) announced: &'a BTreeMap<InstanceId, Announced>,
 }
 
@@ -35,8 +37,12 @@ impl Nodes<'_> {
             .iter()
             .map(|node| {
                 let group = scaling_group(&node.tags).and_then(|name| groups.get(name));
-                let lifecycle = group.and_then(|group| group.get(&node.id)).map(String::as_str);
-                self.member(node, lifecycle, facts)
+                let membership = match group.map(|group| group.get(&node.id)) {
+                    None => Membership::NoGroup,
+                    Some(Some(state)) => Membership::Listed(state),
+                    Some(None) => Membership::Unlisted,
+                };
+                self.member(node, membership, facts)
             })
             .collect();
         let is_any = |wanted: &[Standing]| members.iter().any(|member| wanted.contains(&member.standing));
@@ -57,7 +63,7 @@ impl Nodes<'_> {
         Ok(SourceView { members, unusable, ..SourceView::nothing(answer) })
     }
 
-    fn member(&self, node: &Instance, lifecycle: Option<&str>, facts: &SinkFacts) -> Member {
+    fn member(&self, node: &Instance, membership: Membership<'_>, facts: &SinkFacts) -> Member {
         let announced = self.announced.get(&node.id).copied();
         Member {
             address: match facts.takes {
@@ -66,7 +72,11 @@ impl Nodes<'_> {
             },
             node: Some(node.id.clone()),
             is_inside: node.vpc_id.as_ref() == Some(&facts.vpc_id),
-            standing: self.selector.standing(node, lifecycle, announced, self.takes_launching),
+            standing: if self.lets_in {
+                self.selector.access(node)
+            } else {
+                self.selector.standing(node, membership, announced, self.takes_launching)
+            },
         }
     }
 }
