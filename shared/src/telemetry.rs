@@ -53,9 +53,9 @@ metrics_table! {
     // publisher
     Published, Count, "Revisions that went live.";
     PublishFailed, Count, "Publications that ended with an error.";
-    RoutesRejected, Count, "Routes that a publication rejected.";
+    RoutesRejected, Count, "Routes that a publication rejected, or left rejected.";
     RoutesWaiting, Count, "Routes that a publication left waiting for something.";
-    Drift, Count, "Publications that found the REST API or its stage changed by hand.";
+    Drift, Count, "Changes by hand to a REST API or its stage that were found.";
     // tenants
     TenantsOnboarded, Count, "Accounts that were let in.";
     TenantsOffboarded, Count, "Accounts that were shut out.";

@@ -50,17 +50,28 @@ async fn to(cloud: &Cloud, arn: &str) -> Result<Vec<(String, String)>> {
 #[tokio::test]
 async fn a_message_that_fails_once_is_worked_off_within_seconds() -> Result<()> {
     let cloud = Cloud::connect().await?;
-    let scene = Scene::build(&cloud, "retried-link").await?;
-    let spec = json!({"LoadBalancer": {"LoadBalancerName": "retried-later"}});
-    let answer = links(&cloud, json!({"command": "apply", "name": "retried", "spec": spec})).await??;
-    assert_eq!(answer["status"], "WAITING", "nothing looks again by itself: {answer}");
-    let (arn, _) = balancer(&cloud, &scene, "retried-later", &[]).await?;
+    cloud.set_link_seconds("retried", 1).await?;
+    let scene = Scene::build(&cloud, "retry").await?;
+    balancer(&cloud, &scene, "retried-nlb", &[]).await?;
+    let spec = json!({"LoadBalancer": {"LoadBalancerName": "retried-nlb"}});
+    links(&cloud, json!({"command": "apply", "name": "retried", "spec": spec})).await??;
+    let stands = async || links(&cloud, json!({"command": "get", "name": "retried"})).await?.map_err(Into::into);
+    let is_available = async || Ok(Value::is_string(&stands().await?["attributes"]["VpcLinkId"]));
+    cloud.until("the link is there, and nothing looks at it any more", 60, is_available).await?;
+    let looks = async || -> Result<usize> {
+        let calls = cloud.calls().await?;
+        let its = |(action, arguments): &&(String, String)| {
+            action == "DescribeLoadBalancers" && arguments.contains("retried-nlb")
+        };
+        Ok(calls.iter().filter(its).count())
+    };
+    let before = looks().await?;
     // As often as the SDK tries by itself: the function's call fails once.
-    cloud.throttle_calls("DescribeLoadBalancers", "retried-later", 5).await?;
+    cloud.throttle_calls("DescribeLoadBalancers", "retried-nlb", 5).await?;
     let queue = std::env::var("LINKS_QUEUE_URL")?;
     let recheck = ::links::queue::recheck(&"retried".parse()?, 0, 0).body.to_string();
     cloud.sqs.send_message().queue_url(&queue).message_body(recheck).send().await?;
-    cloud.until("the message came back", RETRY_SECONDS_MAX, async || Ok(!to(&cloud, &arn).await?.is_empty())).await
+    cloud.until("the message came back", RETRY_SECONDS_MAX, async || Ok(looks().await? >= before + 6)).await
 }
 
 #[tokio::test]

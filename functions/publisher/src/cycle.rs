@@ -13,6 +13,7 @@ use shared::front_door::{FrontDoorSpec, Mode, Name};
 use shared::lease::Lease;
 use shared::origin::hash;
 use shared::registry::{self, Record, Registry};
+use shared::telemetry::{Metric, count};
 
 use crate::apply;
 use crate::observe;
@@ -69,6 +70,7 @@ pub async fn publish<W: World>(
     if let Err(error) = lease.release(&registry).await {
         tracing::warn!(front_door = part.name(), "failed to give the lease back: {error}");
     }
+    count(Metric::PublishFailed, u64::from(done.is_err()));
     done.map(|()| publication)
 }
 
@@ -276,6 +278,7 @@ async fn tell_drift<W: World>(
     });
     let found = hash(&detail.to_string());
     if lease.value.drift != found {
+        count(Metric::Drift, 1);
         tell(world, "Drift Found", detail).await?;
         lease.value.drift = found;
     }
@@ -406,6 +409,7 @@ async fn put_live<W: World>(
     if let Some(segment) = part.segment() {
         detail["shard"] = json!(segment);
     }
+    count(Metric::Published, 1);
     tell(world, "Front Door Published", detail).await
 }
 

@@ -16,6 +16,7 @@ use shared::front_door::claims::Claims;
 use shared::front_door::records::{Awaited, FrontDoor, Live, Publication, Refusal, Route, Standing, Status, Waiting};
 use shared::front_door::{FrontDoorSpec, RouteSpec};
 use shared::registry::{self, Record, Registry};
+use shared::telemetry::{Metric, count};
 
 use crate::observe::WaitingPages;
 use crate::part::{self, Part, Place};
@@ -54,6 +55,9 @@ pub async fn settle<W: World>(
             _ => {}
         }
     }
+    let number_of = |status| settled.values().filter(|route: &&Route| route.status == status).count() as u64;
+    count(Metric::RoutesRejected, number_of(Status::Rejected));
+    count(Metric::RoutesWaiting, number_of(Status::Waiting));
     let events: Vec<OwnEvent> = changed.iter().chain(&gone).filter_map(|record| event(&record.value)).collect();
     let lost = give_up_claims(world, door, gone).await?;
     let lost = [lost, write(world, changed).await?].concat();

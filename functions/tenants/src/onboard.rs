@@ -7,6 +7,7 @@ use shared::front_door::Tenant;
 use shared::front_door::records::Onboarded;
 use shared::origin::{Origin, Requests, Stamp};
 use shared::registry::{self, Record, Registry};
+use shared::telemetry::{Metric, count};
 use shared::types::AccountId;
 
 use crate::world::World;
@@ -52,6 +53,7 @@ pub async fn onboard<W: World>(
     attributes.insert("EventBusArn".into(), json!(settings.bus_arn));
     record.value.attributes = attributes.clone();
     registry.put(&mut record).await?;
+    count(Metric::TenantsOnboarded, 1);
     Ok(attributes)
 }
 
@@ -98,6 +100,7 @@ pub async fn offboard<W: World>(world: &W, origin: &Origin, stamp: Stamp, accoun
     for function in world.settings().functions() {
         access::revoke_invoke(world, function, &record.value.grants.account).await?;
     }
+    count(Metric::TenantsOffboarded, 1);
     Ok(())
 }
 
