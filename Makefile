@@ -47,11 +47,12 @@ recordings: $(VENV) ## the local cloud against recordings of what AWS answered
 	@TIMEFORMAT='recordings: %1R s'; time .venv/bin/python -m unittest discover -s tests/recordings -t .
 
 .PHONY: lint
-lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents, what AWS asks of the template and its policies
+lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents and their templates, what AWS asks of the template and its policies
 	cargo fmt --all --check
 	@TIMEFORMAT='clippy: %1R s'; time cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	@TIMEFORMAT='cfn-lint: %1R s'; time .venv/bin/cfn-lint template.yaml $$(grep -l AWSTemplateFormatVersion examples/*/*.yaml)
 	@.venv/bin/python tests/golden_documents.py
+	@.venv/bin/python tests/velocity.py
 	@.venv/bin/python tests/template.py
 	@TIMEFORMAT='policies: %1R s'; time .venv/bin/python tests/iam.py
 	@.venv/bin/python -m unittest --quiet tests/test_iam.py tests/test_calls.py

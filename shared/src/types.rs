@@ -1,5 +1,6 @@
 //! Words of AWS that are more than strings. Each parses once, at the door, and can't hold nonsense afterwards.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -13,13 +14,13 @@ pub struct Malformed {
     /// What was given, cut to a length that fits an error message.
     pub given: String,
     /// What was wanted, with an example.
-    pub wanted: &'static str,
+    pub wanted: Cow<'static, str>,
 }
 
 impl Malformed {
     /// `given` is not `wanted`.
-    pub fn new(given: &str, wanted: &'static str) -> Self {
-        Self { given: given.chars().take(120).collect(), wanted }
+    pub fn new(given: &str, wanted: impl Into<Cow<'static, str>>) -> Self {
+        Self { given: given.chars().take(120).collect(), wanted: wanted.into() }
     }
 }
 

@@ -80,9 +80,11 @@ impl Door {
 
     /// A route's spec, through the front door's own link.
     pub fn route(&self, path: &str, methods: Value) -> Value {
+        // What a greedy path takes has to go somewhere.
+        let rest = if path.ends_with("{proxy+}") { "{proxy}" } else { "" };
         json!({
             "FrontDoor": self.name, "Path": path, "Methods": methods, "Auth": "AWS_IAM",
-            "Backend": {"Http": {"Link": self.name, "Url": format!("http://{HOST}:8080/")}},
+            "Backend": {"Http": {"Link": self.name, "Url": format!("http://{HOST}:8080/{rest}")}},
         })
     }
 

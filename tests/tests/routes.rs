@@ -180,6 +180,11 @@ async fn what_nobody_may_have_is_refused_and_nothing_is_written() -> Result<()> 
         (with("Backend", api(&regional)), "InvalidInput"),
         (with("Headers", json!({"X-A": "a\r\nX-B: b"})), "InvalidInput"),
         (with("Headers", json!({"X-A": "'"})), "InvalidInput"),
+        (with("Headers", json!({"X-A": "$context.requestId"})), "InvalidInput"),
+        (with("Auth", json!({"Authorizer": "none", "Scope": ["orders/read"]})), "InvalidInput"),
+        (with("Path", json!("/refused/{proxy+}")), "InvalidInput"),
+        (with("TimeoutMs", json!(60_000)), "InvalidInput"),
+        (with("Cors", json!({"AllowOrigins": ["https://a.example/path"]})), "InvalidInput"),
         (with("Headers", json!({"X-A": "x".repeat(1 << 20)})), "InvalidInput"),
     ] {
         let said: String = spec.to_string().chars().take(300).collect();

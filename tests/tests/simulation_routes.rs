@@ -38,7 +38,7 @@ impl Deref for World {
 
 /// What somebody else has put on the REST API.
 fn theirs() -> Value {
-    json!({"x-amazon-apigateway-integration": {"type": "mock"}, "summary": "theirs"})
+    json!({"security": [], "x-amazon-apigateway-integration": {"type": "mock"}, "summary": "theirs"})
 }
 
 impl World {
@@ -69,7 +69,8 @@ impl World {
     }
 
     async fn register(&self, owner: &str, name: &str, path: &str, methods: Value) -> Result<Route, Error> {
-        let backend = json!({"Http": {"Link": "gate", "Url": "http://nlb.example.com/"}});
+        let url = format!("http://nlb.example.com/{}", if path.ends_with("{proxy+}") { "{proxy}" } else { "" });
+        let backend = json!({"Http": {"Link": "gate", "Url": url}});
         let spec = json!({"Path": path, "Methods": methods, "Auth": "NONE", "Backend": backend});
         let grant = Grant { door: self.door.clone(), tenant: None };
         let registered =

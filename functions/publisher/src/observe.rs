@@ -178,7 +178,10 @@ pub async fn carried<W: World>(
 ) -> Result<Carried, Error> {
     let ours = &publication.settings;
     let settings = publication.api_settings.clone().unwrap_or_else(|| api_settings(api));
-    let RestApi { description, binary_media_types, policy, compressed_from_bytes, api_key_source, .. } = api.clone();
+    let RestApi { description, mut binary_media_types, policy, compressed_from_bytes, api_key_source, .. } =
+        api.clone();
+    // A set to API Gateway: another order is no other document.
+    binary_media_types.sort_unstable();
     let has_foreign_methods = foreign.methods().next().is_some();
     let mut extensions = Map::new();
     // What a merge does not name stays by itself.

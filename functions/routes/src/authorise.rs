@@ -7,7 +7,7 @@ use serde_json::Value;
 use shared::aws::{ASSUME_ROLE, Answer, AwsError, Cause, MemberApis, RestApi};
 use shared::error::Error;
 use shared::front_door::records::{FrontDoor, Onboarded};
-use shared::front_door::{Auth, Backend, FrontDoorSpec, RouteSpec, Tenant};
+use shared::front_door::{Backend, FrontDoorSpec, RouteSpec, Tenant};
 use shared::identity::Caller;
 use shared::openapi;
 use shared::registry::{self, Registry};
@@ -46,11 +46,7 @@ pub async fn authorise<W: World>(world: &W, caller: &Caller, spec: &RouteSpec) -
             Some(tenant)
         }
     };
-    if let Auth::Authorizer(name) = &spec.auth
-        && !door.authorizers.contains_key(name)
-    {
-        return Err(Error::not_found(format!("Auth: the front door {} has no authorizer called {name}", door.name)));
-    }
+    door.admit(spec, world.region())?;
     own_backend(world, caller, &door, spec).await?;
     Ok(Grant { door, tenant })
 }

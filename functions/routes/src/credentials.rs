@@ -74,9 +74,13 @@ mod tests {
     #[test]
     fn a_role_that_may_not_be_passed_is_refused_with_its_field_and_the_parameter() {
         let role = "arn:aws:iam::444455556666:role/invoke-authorizer";
-        let authorizer = json!({"gate": {"type": "token", "authorizerUri": "arn:x", "authorizerCredentials": role}});
-        let integration = json!({"paths": {"/a": {"get": {"x-amazon-apigateway-integration": {"credentials": role}}}}});
-        let own = json!({"paths": {"/a": {"get": {"x-amazon-apigateway-integration": {"credentials": CALLERS_OWN}}}}});
+        let authorizer =
+            json!({"gate": {"type": "token", "authorizerUri": "arn:x/invocations", "authorizerCredentials": role}});
+        let with = |role: &str| {
+            let get = json!({"security": [], "x-amazon-apigateway-integration": {"credentials": role}});
+            json!({"paths": {"/a": {"get": get}}})
+        };
+        let (integration, own) = (with(role), with(CALLERS_OWN));
         for (door, passable, refused) in [
             (door("Authorizers", authorizer.clone()), "", Some("Authorizers.gate.authorizerCredentials: ")),
             (door("Authorizers", authorizer.clone()), role, None),

@@ -32,8 +32,8 @@ impl Claim {
     /// Why this claim keeps `other` from being made, if it does.
     ///
     /// Among routes of one owner only the very same place is taken. Between owners it is every request that could be
-    /// meant by both: a specific path beside a greedy one would take the other's traffic, whatever its methods, because
-    /// API Gateway chooses the path first.
+    /// meant by both, whatever the methods: a path beside a greedy one would take the other's traffic. API Gateway chooses a
+    /// resource together with its method, so this is stricter than it needs; whose a request is, the paths alone then say.
     fn obstructs(&self, other: &Claim) -> Option<&'static str> {
         let is_same_path = self.path.is_same_place(&other.path);
         let is_same_owner = self.owner == other.owner;

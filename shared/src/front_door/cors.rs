@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::HeaderName;
 use crate::error::Error;
 use crate::fields::scalar;
 
@@ -17,16 +16,35 @@ const MAX_AGE_SECONDS_MAX: u32 = 86_400;
 const ORIGINS_MAX: usize = 32;
 
 crate::checked_string!(
-    /// A page's origin, or `*` for all of them.
+    /// A page's origin, or `*` for all of them. An app on a phone has a scheme of its own (`capacitor://localhost`).
+    /// <https://url.spec.whatwg.org/#concept-url-scheme>
     CorsOrigin,
-    "an origin such as https://app.example.com, or *",
+    "an origin such as https://app.example.com or capacitor://localhost (a scheme and a host, in lower case), or *",
     |s| {
+        let is_scheme = |scheme: &str| {
+            scheme.starts_with(|c: char| c.is_ascii_lowercase())
+                && scheme.len() <= 32
+                && scheme
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.'))
+        };
         let is_host = |rest: &str| {
             !rest.is_empty()
                 && rest.len() <= 255
                 && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':'))
         };
-        s == "*" || s.strip_prefix("https://").or_else(|| s.strip_prefix("http://")).is_some_and(is_host)
+        s == "*" || s.split_once("://").is_some_and(|(scheme, host)| is_scheme(scheme) && is_host(host))
+    }
+);
+
+crate::checked_string!(
+    /// The name of a header that a page may send, or `*` for all but `Authorization`, which a browser wants by its name.
+    /// <https://fetch.spec.whatwg.org/#cors-preflight-fetch>
+    CorsHeader,
+    "a header's name of letters, digits, dashes and underscores, or *",
+    |s| {
+        let is_name = s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        s == "*" || (1..=128).contains(&s.len()) && is_name
     }
 );
 
@@ -36,7 +54,7 @@ pub struct Cors {
     /// The pages' origins.
     pub origins: BTreeSet<CorsOrigin>,
     /// The headers that a request may have.
-    pub headers: BTreeSet<HeaderName>,
+    pub headers: BTreeSet<CorsHeader>,
     /// Whether cookies and the like may come along.
     pub credentials: bool,
     /// How long a browser may keep the answer.
@@ -48,7 +66,7 @@ pub struct Cors {
 pub(super) struct WrittenCors {
     allow_origins: BTreeSet<CorsOrigin>,
     #[serde(default)]
-    allow_headers: BTreeSet<HeaderName>,
+    allow_headers: BTreeSet<CorsHeader>,
     #[serde(default, deserialize_with = "scalar")]
     allow_credentials: Option<bool>,
     #[serde(default, deserialize_with = "scalar")]
@@ -68,6 +86,11 @@ impl TryFrom<WrittenCors> for Cors {
         if is_all && (origins.len() > 1 || credentials) {
             return Err(Error::invalid(
                 "Cors.AllowOrigins: * stands alone, and browsers take it only without AllowCredentials",
+            ));
+        }
+        if credentials && headers.iter().any(|name| name.as_str() == "*") {
+            return Err(Error::invalid(
+                "Cors.AllowHeaders: browsers take * only without AllowCredentials: name the headers",
             ));
         }
         if let Some(seconds) = max_age_seconds.filter(|seconds| *seconds > MAX_AGE_SECONDS_MAX) {

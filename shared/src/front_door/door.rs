@@ -6,8 +6,13 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::authorizer::{authorizer, is_cognito};
+use super::base_definition::{check_operations, definition};
 use super::path::RESERVED;
+use super::policy::policy;
 use super::records::Route;
+use super::route::{TIMEOUT_MS_MAX, TIMEOUT_MS_MIN};
+use super::stage::{StageSettings, WrittenStage};
 use super::{Auth, Backend, Method, Methods, Name, RoutePath, RouteSpec, Segment, claims};
 use crate::error::Error;
 use crate::fields::{read, scalar};
@@ -16,16 +21,20 @@ use crate::types::{RestApiId, StageName, VpcEndpointId, invoke_url};
 /// API Gateway's quota of resources per REST API where nothing is said; it can be raised.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
 const RESOURCES_MAX: u32 = 300;
-/// The definition stands in an item of DynamoDB's, which has 400 KB, beside the rest.
-const BASE_DEFINITION_BYTES_MAX: usize = 300 << 10;
 /// How many routes an error names that use what is to go.
 const USERS_MAX: usize = 5;
 /// API Gateway's quota of authorizers per REST API.
 const AUTHORIZERS_MAX: usize = 10;
 
-/// API Gateway's quota of a resource policy's length, and what of it is not ranges.
+/// API Gateway's quota of a resource policy's length.
 const POLICY_BYTES_MAX: usize = 8_192;
-const POLICY_BYTES: usize = 500;
+/// API Gateway's integration time-out where nothing is said: a quota that AWS raises for regional and private REST APIs.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
+pub const TIMEOUT_MS: u32 = 29_000;
+/// The name of the scheme of callers that AWS knows.
+pub const AWS_IAM: &str = "aws_iam";
+/// The name of the scheme of API keys.
+pub const API_KEY: &str = "api_key";
 
 /// A front door as it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +49,12 @@ pub struct FrontDoorSpec {
     pub mode: Mode,
     /// From where requests are let in; from everywhere where nothing is said.
     pub allowed_cidrs: BTreeSet<IpNet>,
+    /// Whom of other accounts the resource policy lets in, besides what their own policies have to say.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub allowed_principals: BTreeSet<Principal>,
+    /// The organization that the resource policy lets in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<OrganizationId>,
     /// API Gateway's own description (`x-amazon-apigateway-authorizer`) of each authorizer.
     pub authorizers: BTreeMap<Name, Value>,
     /// OpenAPI that is the platform team's own: paths, models, gateway responses.
@@ -51,6 +66,12 @@ pub struct FrontDoorSpec {
     pub vpc_endpoint_ids: BTreeSet<VpcEndpointId>,
     /// How many resources a REST API may have.
     pub resources_max: u32,
+    /// How long a backend may take, in milliseconds: the account's quota.
+    #[serde(default = "timeout_ms")]
+    pub timeout_ms_max: u32,
+    /// What the stage is to have.
+    #[serde(default)]
+    pub stage: StageSettings,
     /// The custom domain name below which each first segment has a REST API of its own; where nothing is said, all routes
     /// are on the one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,10 +88,53 @@ crate::checked_string!(
     }
 );
 
+crate::checked_string!(
+    /// An account, or a role or user of one.
+    Principal,
+    "an account's id, or the ARN of a role or a user (arn:aws:iam::123456789012:role/NAME)",
+    |s| {
+        let is_account = |id: &str| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
+        let is_path = |path: &str| {
+            !path.is_empty() && path.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-/".contains(&b))
+        };
+        let is_identity = |name: &str| {
+            name == "root" || name.strip_prefix("role/").or_else(|| name.strip_prefix("user/")).is_some_and(is_path)
+        };
+        let of_arn = |arn: &str| {
+            let mut parts = arn.splitn(6, ':');
+            let mut next = || parts.next().unwrap_or_default();
+            let begins = next() == "arn" && next().starts_with("aws") && next() == "iam" && next().is_empty();
+            begins && is_account(next()) && is_identity(next())
+        };
+        s.len() <= 600 && (is_account(s) || of_arn(s))
+    }
+);
+
+crate::checked_string!(
+    /// An organization's id.
+    OrganizationId,
+    "an organization's id such as o-a1b2c3d4e5",
+    |s| {
+        let is_id = |id: &str| {
+            (10..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        };
+        s.strip_prefix("o-").is_some_and(is_id)
+    }
+);
+
+fn timeout_ms() -> u32 {
+    TIMEOUT_MS
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct WrittenShards {
     domain_name: DomainName,
+}
+
+/// The name of an authorizer's security scheme: apart from our own, whatever the authorizer is called.
+pub fn authorizer_scheme(name: &Name) -> String {
+    format!("authorizer-{name}")
 }
 
 /// What becomes of paths that Foregate did not publish.
@@ -95,6 +159,9 @@ struct Written {
     #[serde(default)]
     allowed_cidrs: BTreeSet<IpNet>,
     #[serde(default)]
+    allowed_principals: BTreeSet<Principal>,
+    organization_id: Option<OrganizationId>,
+    #[serde(default)]
     authorizers: BTreeMap<Name, Value>,
     #[serde(default)]
     base_definition: Option<Value>,
@@ -103,6 +170,9 @@ struct Written {
     vpc_endpoint_ids: BTreeSet<VpcEndpointId>,
     #[serde(default, deserialize_with = "scalar")]
     resource_limit: Option<u32>,
+    #[serde(default, deserialize_with = "scalar")]
+    timeout_limit_ms: Option<u32>,
+    stage: Option<WrittenStage>,
     shards: Option<WrittenShards>,
 }
 
@@ -115,11 +185,15 @@ impl FrontDoorSpec {
             stage_name,
             mode,
             allowed_cidrs,
+            allowed_principals,
+            organization_id,
             authorizers,
             base_definition,
             private_api_link,
             vpc_endpoint_ids,
             resource_limit,
+            timeout_limit_ms,
+            stage,
             shards,
         } = read(spec)?;
         if shards.is_some() && mode == Mode::Merge {
@@ -131,11 +205,10 @@ impl FrontDoorSpec {
                 authorizers.len()
             )));
         }
-        let policy_bytes = POLICY_BYTES + allowed_cidrs.iter().map(|cidr| cidr.to_string().len() + 3).sum::<usize>();
-        if policy_bytes > POLICY_BYTES_MAX {
+        let timeout_ms_max = timeout_limit_ms.unwrap_or(TIMEOUT_MS);
+        if !(TIMEOUT_MS_MIN..=TIMEOUT_MS_MAX).contains(&timeout_ms_max) {
             return Err(Error::invalid(format!(
-                "AllowedCidrs: a resource policy has {POLICY_BYTES_MAX} characters at most, and these ranges need \
-                 {policy_bytes}: use larger ranges"
+                "TimeoutLimitMs: {timeout_ms_max} is not {TIMEOUT_MS_MIN} to {TIMEOUT_MS_MAX} milliseconds"
             )));
         }
         let authorizers = authorizers.into_iter().map(|(name, one)| Ok((name.clone(), authorizer(&name, one)?)));
@@ -147,13 +220,56 @@ impl FrontDoorSpec {
             stage_name,
             mode,
             allowed_cidrs,
+            allowed_principals,
+            organization_id,
             private_api_link,
             vpc_endpoint_ids,
             resources_max: resource_limit.unwrap_or(RESOURCES_MAX),
+            timeout_ms_max,
+            stage: stage.map(StageSettings::try_from).transpose()?.unwrap_or_default(),
             shards: shards.map(|shards| shards.domain_name),
         };
         spec.base_paths()?;
+        check_operations(&spec.base_definition, &spec.schemes())?;
+        check_policy(&spec)?;
         Ok(spec)
+    }
+
+    /// The names of the security schemes that every document has.
+    fn schemes(&self) -> BTreeSet<String> {
+        let own = [AWS_IAM.to_owned(), API_KEY.to_owned()];
+        own.into_iter().chain(self.authorizers.keys().map(authorizer_scheme)).collect()
+    }
+
+    /// Refuses a route that this front door can't serve in `region`, its own.
+    pub fn admit(&self, spec: &RouteSpec, region: &str) -> Result<(), Error> {
+        if let Auth::Authorizer { name, scopes } = &spec.auth {
+            let authorizer = self.authorizers.get(name).ok_or_else(|| {
+                Error::not_found(format!("Auth: the front door {} has no authorizer called {name}", self.name))
+            })?;
+            if !scopes.is_empty() && !is_cognito(authorizer) {
+                return Err(Error::invalid(format!(
+                    "Auth.Scopes: the authorizer {name} is no Cognito user pool, and API Gateway holds scopes against those alone"
+                )));
+            }
+        }
+        if let Some(timeout) = spec.timeout_ms.filter(|timeout| *timeout > self.timeout_ms_max) {
+            return Err(Error::invalid(format!(
+                "TimeoutMs: {timeout} is more than the {} ms of the front door {}: ask your platform team (TimeoutLimitMs)",
+                self.timeout_ms_max, self.name
+            )));
+        }
+        // One link leads to one interface endpoint, whose names and certificate are its region's.
+        // <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-apis.html>
+        if let Backend::PrivateApi { region: Some(other), .. } = &spec.backend
+            && other.as_str() != region
+        {
+            return Err(Error::invalid(format!(
+                "Backend.PrivateApi.Region: the front door {} reaches private APIs of {region}, not of {other}: use one there",
+                self.name
+            )));
+        }
+        Ok(())
     }
 
     /// Where clients reach it, without a slash at the end.
@@ -202,7 +318,7 @@ impl FrontDoorSpec {
 
     /// What a route needs and does not find here, as a field of the front door's.
     pub fn lacks(&self, route: &RouteSpec) -> Option<String> {
-        if let Auth::Authorizer(name) = &route.auth
+        if let Auth::Authorizer { name, .. } = &route.auth
             && !self.authorizers.contains_key(name)
         {
             return Some(format!("Authorizers.{name}"));
@@ -257,52 +373,22 @@ impl FrontDoorSpec {
     }
 }
 
-/// CloudFormation turns every number and flag of an object into a string, and the definition's own would no longer be
-/// what OpenAPI asks for: written as one string of JSON, it arrives as it is.
-fn definition(given: Option<Value>) -> Result<Map<String, Value>, Error> {
-    let given = match given {
-        Some(Value::String(text)) => serde_json::from_str(&text)
-            .map_err(|e| Error::invalid(format!("BaseDefinition: the string is not JSON: {e}")))?,
-        other => other.unwrap_or_else(|| Value::Object(Map::new())),
-    };
-    let bytes = given.to_string().len();
-    if bytes > BASE_DEFINITION_BYTES_MAX {
-        return Err(Error::invalid(format!("BaseDefinition: {bytes} bytes are more than {BASE_DEFINITION_BYTES_MAX}")));
-    }
-    match given {
-        Value::Object(fields) => {
-            let allowed = |key: &str| matches!(key, "paths" | "components" | "info" | "tags") || key.starts_with("x-");
-            match fields.keys().find(|key| !allowed(key)) {
-                None => Ok(fields),
-                Some(key) => Err(Error::invalid(format!(
-                    "BaseDefinition: '{key}' is not paths, components, info, tags or an extension (x-…)"
-                ))),
-            }
-        }
-        _ => Err(Error::invalid("BaseDefinition: it is neither an object nor a string of JSON")),
-    }
-}
+/// The longest a resource gets in a policy once API Gateway has written it out.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies.html>
+const RESOURCE: &str = "arn:aws-us-gov:execute-api:ap-northeast-1:123456789012:a1b2c3d4e5/*";
 
-fn authorizer(name: &Name, given: Value) -> Result<Value, Error> {
-    let wrong = |what: &str| Error::invalid(format!("Authorizers.{name}: {what}"));
-    let Value::Object(mut fields) = given else {
-        return Err(wrong("it is not an object (API Gateway's x-amazon-apigateway-authorizer)"));
-    };
-    match fields.get("type").and_then(Value::as_str) {
-        Some("token" | "request") if !fields.contains_key("authorizerUri") => {
-            return Err(wrong("authorizerUri is missing"));
-        }
-        Some("cognito_user_pools") if !fields.contains_key("providerARNs") => {
-            return Err(wrong("providerARNs is missing"));
-        }
-        Some("token" | "request" | "cognito_user_pools") => {}
-        _ => return Err(wrong("type is none of token, request, cognito_user_pools")),
+/// A resource policy of Foregate's statements alone has to fit; what the REST API's own adds to it, nobody knows here.
+fn check_policy(spec: &FrontDoorSpec) -> Result<(), Error> {
+    let policy = policy(spec, None);
+    let text = policy.map(|policy| policy.to_string().replace("execute-api:/*", RESOURCE)).unwrap_or_default();
+    if text.len() <= POLICY_BYTES_MAX {
+        return Ok(());
     }
-    if let Some(Value::String(seconds)) = fields.get("authorizerResultTtlInSeconds") {
-        let seconds: u32 = seconds.parse().map_err(|_| wrong("authorizerResultTtlInSeconds is not a number"))?;
-        fields.insert("authorizerResultTtlInSeconds".into(), seconds.into());
-    }
-    Ok(Value::Object(fields))
+    Err(Error::invalid(format!(
+        "AllowedCidrs, AllowedPrincipals: a resource policy has {POLICY_BYTES_MAX} characters at most, and these need {}: use \
+         larger ranges, or OrganizationId",
+        text.len()
+    )))
 }
 
 #[cfg(test)]
@@ -317,6 +403,46 @@ mod tests {
         spec
     }
 
+    fn mock() -> Value {
+        json!({"security": [], "x-amazon-apigateway-integration": {"type": "mock"}})
+    }
+
+    #[test]
+    fn a_route_is_held_against_what_the_front_door_can_serve() {
+        let pool =
+            json!({"type": "cognito_user_pools", "providerARNs": ["arn:aws:cognito-idp:eu-west-1:1:userpool/x"]});
+        let uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/f/invocations";
+        let authorizers = json!({"pool": pool, "own": {"type": "token", "authorizerUri": uri}});
+        let mut spec = with("Authorizers", authorizers);
+        let own = FrontDoorSpec::parse(spec.clone()).unwrap();
+        spec["TimeoutLimitMs"] = json!("60000");
+        let raised = FrontDoorSpec::parse(spec).unwrap();
+        assert_eq!((own.timeout_ms_max, raised.timeout_ms_max), (29_000, 60_000));
+        let route = |field: &str, value: Value| {
+            let api = json!({"PrivateApi": {"RestApiId": "a1b2c3d4e5", "StageName": "live"}});
+            let mut spec = json!({"Path": "/x", "Auth": "AWS_IAM", "Backend": api});
+            spec[field] = value;
+            RouteSpec::parse(spec).unwrap()
+        };
+        let api_of =
+            |region: &str| json!({"PrivateApi": {"RestApiId": "a1b2c3d4e5", "StageName": "live", "Region": region}});
+        for (door, spec, why) in [
+            (&own, route("TimeoutMs", json!(29_000)), ""),
+            (&own, route("TimeoutMs", json!(60_000)), "60000 is more than the 29000 ms"),
+            (&raised, route("TimeoutMs", json!(60_000)), ""),
+            (&own, route("Auth", json!({"Authorizer": "pool", "Scopes": ["orders/read"]})), ""),
+            (&own, route("Auth", json!({"Authorizer": "own", "Scopes": ["orders/read"]})), "no Cognito user pool"),
+            (&own, route("Auth", json!({"Authorizer": "none"})), "has no authorizer called none"),
+            (&own, route("Backend", api_of("eu-west-1")), ""),
+            (&own, route("Backend", api_of("eu-central-1")), "private APIs of eu-west-1, not of eu-central-1"),
+        ] {
+            match door.admit(&spec, "eu-west-1") {
+                Ok(()) => assert_eq!(why, ""),
+                Err(error) => assert!(!why.is_empty() && error.message.contains(why), "{why}: {error}"),
+            }
+        }
+    }
+
     #[test]
     fn a_front_door_is_read_with_its_defaults() {
         let spec = FrontDoorSpec::parse(with("ResourceLimit", json!("1500"))).unwrap();
@@ -327,7 +453,9 @@ mod tests {
 
     #[test]
     fn a_base_definition_may_come_as_a_string_of_json() {
-        let definition = json!({"paths": {"/health": {"get": {}, "parameters": []}, "/a/{x}": {"x-amazon-apigateway-any-method": {}}}});
+        let definition = json!({"paths": {
+            "/health": {"get": mock(), "parameters": []}, "/a/{x}": {"x-amazon-apigateway-any-method": mock()},
+        }});
         for given in [definition.clone(), json!(definition.to_string())] {
             let spec = FrontDoorSpec::parse(with("BaseDefinition", given)).unwrap();
             let paths: Vec<String> =
@@ -338,7 +466,7 @@ mod tests {
 
     #[test]
     fn with_shards_a_path_has_to_fit_below_its_first_segment() {
-        let mut spec = with("BaseDefinition", json!({"paths": {"/health/live": {"get": {}}}}));
+        let mut spec = with("BaseDefinition", json!({"paths": {"/health/live": {"get": mock()}}}));
         let path = |text: &str| text.parse::<RoutePath>().unwrap();
         let whole = FrontDoorSpec::parse(spec.clone()).unwrap();
         spec["Shards"] = json!({"DomainName": "api.example.com"});
@@ -374,7 +502,13 @@ mod tests {
             ("BaseDefinition", json!({"swagger": "2.0"}), "'swagger' is not paths"),
             ("BaseDefinition", json!({"paths": {"/x/{proxy+}/y": {"get": {}}}}), "nothing below"),
             ("BaseDefinition", json!({"paths": {"/x": {}}}), "/x has no method"),
-            ("Authorizers", json!({"pets": {"type": "jwt"}}), "Authorizers.pets: type is none of"),
+            ("Authorizers", json!({"pets": {"type": "jwt"}}), "Authorizers.pets.type"),
+            ("AllowedPrincipals", json!(["*"]), "AllowedPrincipals[0]"),
+            ("AllowedPrincipals", json!(["arn:aws:iam::123:role/x"]), "an account's id"),
+            ("OrganizationId", json!("r-a1b2"), "an organization's id"),
+            ("TimeoutLimitMs", json!(900_000), "TimeoutLimitMs: 900000 is not 50 to 300000"),
+            ("Stage", json!({"Throttling": {"Rate": 1}}), "Stage.Throttling.Rate: unknown field"),
+            ("BaseDefinition", json!({"paths": {"/status": {"get": {"security": []}}}}), "GET /status has no x-amazon"),
             ("Authorizers", json!({"pets": {"type": "token"}}), "authorizerUri is missing"),
             ("ResourceLimit", json!("many"), "ResourceLimit"),
             ("Shards", json!(2), "Shards"),

@@ -6,15 +6,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Name;
+use super::stage::STAGE_VARIABLE_NAME_MAX;
+pub use super::stage::STAGE_VARIABLE_PREFIX;
 use crate::custom_resource::Later;
 use crate::origin::{Origin, Requests, hash};
 use crate::types::LoadBalancerArn;
-
-/// The longest name of a stage variable.
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
-pub const STAGE_VARIABLE_NAME_MAX: usize = 64;
-/// What the names of Foregate's own stage variables begin with.
-pub const STAGE_VARIABLE_PREFIX: &str = "link_";
 
 /// The stage variable that holds the id of the link of this name: no two names have the same one. Its name may have letters,
 /// digits and underscores, so an underscore stands for itself when it is doubled, and begins what stands for a dash or a dot.

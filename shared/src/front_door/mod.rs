@@ -4,22 +4,30 @@
 //! [`RoutePath`] and [`Methods`] say which requests are meant, [`RouteSpec`], [`Tenant`] and [`FrontDoorSpec`] are what
 //! users write, [`claims`] finds who is in whose way, [`records`] is what the registry keeps. Nothing here asks AWS.
 
+pub mod authorizer;
+mod base_definition;
 pub mod claims;
 mod cors;
 mod door;
 pub mod links;
 mod methods;
 mod path;
+mod policy;
 pub mod records;
 pub mod resources;
 mod route;
+mod stage;
 mod tenant;
 
-pub use cors::{Cors, CorsOrigin};
-pub use door::{DomainName, FrontDoorSpec, Mode};
+pub use cors::{Cors, CorsHeader, CorsOrigin};
+pub use door::{API_KEY, AWS_IAM, DomainName, FrontDoorSpec, Mode, OrganizationId, Principal, authorizer_scheme};
 pub use methods::{Method, Methods};
 pub use path::{RoutePath, Segment, VariableNames};
-pub use route::{Auth, Backend, BackendPath, BackendUrl, HeaderName, HeaderValue, RouteSpec, variables_in};
+pub use policy::policy;
+pub use route::{Auth, Backend, BackendPath, BackendUrl, HeaderName, HeaderValue, RouteSpec, Scope, variables_in};
+pub use stage::{
+    AccessLog, LogDestinationArn, LogFormat, StageSettings, Throttling, VariableName, VariableValue, WebAclArn,
+};
 pub use tenant::Tenant;
 
 crate::checked_string!(

@@ -1,8 +1,11 @@
 //! `Custom::Route`: what a team writes, parsed and checked as far as that needs nobody's answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -16,7 +19,10 @@ use crate::types::{Malformed, Region, RestApiId, StageName};
 const SPEC_BYTES_MAX: usize = 16_384;
 /// API Gateway's integration time-out.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
-const TIMEOUT_MS: std::ops::RangeInclusive<u32> = 50..=29_000;
+pub(super) const TIMEOUT_MS_MIN: u32 = 50;
+/// What AWS raises it to at most, for regional and private REST APIs; how far it is raised is the front door's to say.
+/// <https://repost.aws/questions/QUlDTc_17EQ_mOJAhR3LHNDw>
+pub(super) const TIMEOUT_MS_MAX: u32 = 300_000;
 /// Enough for anything, and little enough for an item.
 const HEADERS_MAX: usize = 32;
 
@@ -77,9 +83,26 @@ pub enum Auth {
     None,
     /// Whoever AWS knows and lets.
     AwsIam,
-    /// Whom the front door's authorizer of this name lets.
-    Authorizer(Name),
+    /// Whom one of the front door's authorizers lets.
+    Authorizer {
+        /// Its name.
+        name: Name,
+        /// Of a Cognito user pool, the scopes of which an access token has to have one; without any, only ID tokens pass.
+        /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        scopes: BTreeSet<Scope>,
+    },
 }
+
+crate::checked_string!(
+    /// A scope of OAuth 2.0: RFC 6749, section 3.3.
+    Scope,
+    "a scope such as orders/read: at most 256 printable ASCII characters without spaces, quotes and backslashes",
+    |s| (1..=256).contains(&s.len()) && s.bytes().all(|b| matches!(b, b'!'..=b'~') && !matches!(b, b'"' | b'\\'))
+);
+
+/// Enough for anything, and little enough for an item.
+const SCOPES_MAX: usize = 32;
 
 crate::checked_string!(
     /// An HTTP header's name, none that belongs to the connection or says which API is meant.
@@ -112,7 +135,9 @@ const RESERVED_HEADERS: [&str; 12] = [
     "keep-alive",
 ];
 
-/// What a header is set to: a text, or an expression of API Gateway's.
+/// What a header is set to: a text, or an expression of API Gateway's. `method.request.header.X` finds a header that is written
+/// exactly so: API Gateway minds the case of headers' names, and clients that speak HTTP/2 send them in lower case.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html>
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum HeaderValue {
@@ -138,9 +163,12 @@ impl TryFrom<String> for HeaderValue {
                 }
             };
         }
+        if let Some(wanted) = meant_expression(&given) {
+            return Err(Malformed::new(&given, wanted));
+        }
         // A quote would end the text inside API Gateway's mapping, a line break the header.
         let is_plain = |b: u8| matches!(b, b' '..=b'~') && !matches!(b, b'\'' | b'"' | b'\\');
-        match given.len() <= 1_024 && given.bytes().all(is_plain) && !given.starts_with("stageVariables.") {
+        match given.len() <= 1_024 && given.bytes().all(is_plain) {
             true => Ok(Self::Text(given)),
             false => Err(Malformed::new(
                 &given,
@@ -149,6 +177,41 @@ impl TryFrom<String> for HeaderValue {
             )),
         }
     }
+}
+
+/// What a text that is written as an expression elsewhere (mapping templates, HTTP APIs, other tools) should be here: as a text
+/// it would reach the backend letter by letter.
+fn meant_expression(given: &str) -> Option<String> {
+    let bare = given.trim_start_matches(['$', '!', '{']).trim_end_matches('}');
+    let is_marked = given.starts_with('$');
+    for (elsewhere, here) in [
+        ("context.", Some("context.")),
+        ("method.request.", Some("method.request.")),
+        ("request.header.", Some("method.request.header.")),
+        ("request.querystring.", Some("method.request.querystring.")),
+        ("request.path.", Some("method.request.path.")),
+        ("integration.request.", None),
+        ("request.", None),
+        ("stageVariables.", None),
+        ("stageVariables[", None),
+        ("input.", None),
+        ("util.", None),
+    ] {
+        let Some(rest) = bare.strip_prefix(elsewhere) else { continue };
+        match here {
+            Some(here) => return Some(format!("an expression as routes write it: {here}{rest}")),
+            None if is_marked
+                || matches!(elsewhere, "stageVariables." | "stageVariables[" | "integration.request.") =>
+            {
+                return Some(format!(
+                    "an expression that a route may use: {}…; {elsewhere}… is none of them",
+                    EXPRESSIONS.join("…, ")
+                ));
+            }
+            None => {}
+        }
+    }
+    None
 }
 
 impl From<HeaderValue> for String {
@@ -236,21 +299,21 @@ impl TryFrom<String> for BackendUrl {
         };
         match url.host() {
             // The parser has turned every way of writing an IPv4 address (decimal, octal, short) into one.
-            Some(Host::Domain(host)) if is_public_name(host) => {
+            Some(Host::Domain(host)) if is_host_name(host) => {
                 Ok(Self { host: host.to_owned(), text: format!("{scheme}://{authority}{path}") })
             }
-            _ => refused(
-                "a URL whose host is a name in DNS: neither an address nor localhost nor a metadata service's name",
-            ),
+            _ => refused("a URL whose host is a name in DNS with a dot in it: neither an address nor localhost"),
         }
     }
 }
 
-/// A name that can be somebody's backend, rather than the machine itself or its neighbours.
-fn is_public_name(host: &str) -> bool {
-    const PRIVATE: [&str; 4] = ["localhost", "internal", "local", "localdomain"];
-    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
-    host.contains('.') && !host.ends_with('.') && (!PRIVATE.contains(&last) || host.ends_with(".compute.internal"))
+/// A name that can be a backend's. It may be of a private zone (`.internal`, `.local`): where requests go is the VPC link's to
+/// say, and the name is only what the Host header and the certificate have.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-api-with-vpclink-using-swagger.html>
+fn is_host_name(host: &str) -> bool {
+    const OWN: [&str; 2] = ["localhost", "localdomain"];
+    let last = host.rsplit('.').next().unwrap_or_default();
+    host.contains('.') && !host.ends_with('.') && !OWN.contains(&last)
 }
 
 impl From<BackendUrl> for String {
@@ -280,7 +343,8 @@ struct Written {
     #[serde(default)]
     methods: Methods,
     backend: WrittenBackend,
-    auth: WrittenAuth,
+    #[serde(deserialize_with = "auth")]
+    auth: Auth,
     #[serde(default, deserialize_with = "scalar")]
     api_key_required: Option<bool>,
     #[serde(default)]
@@ -316,21 +380,35 @@ struct WrittenHttp {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "NONE, AWS_IAM or {Authorizer: name}")]
-enum WrittenAuth {
-    Word(Word),
-    Authorizer {
-        #[serde(rename = "Authorizer")]
-        name: Name,
-    },
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct WrittenAuthorizer {
+    authorizer: Name,
+    #[serde(default)]
+    scopes: BTreeSet<Scope>,
 }
 
-#[derive(Deserialize)]
-enum Word {
-    #[serde(rename = "NONE")]
-    None,
-    #[serde(rename = "AWS_IAM")]
-    AwsIam,
+/// A word, or an object: not serde's `untagged`, which says neither which field is wrong nor that one is unknown.
+fn auth<'de, D: Deserializer<'de>>(input: D) -> Result<Auth, D::Error> {
+    struct WordOrAuthorizer;
+    impl<'de> Visitor<'de> for WordOrAuthorizer {
+        type Value = Auth;
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str("NONE, AWS_IAM or {Authorizer: name}")
+        }
+        fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Auth, E> {
+            match word {
+                "NONE" => Ok(Auth::None),
+                "AWS_IAM" => Ok(Auth::AwsIam),
+                _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
+            }
+        }
+        fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Auth, A::Error> {
+            let WrittenAuthorizer { authorizer: name, scopes } =
+                WrittenAuthorizer::deserialize(MapAccessDeserializer::new(fields))?;
+            Ok(Auth::Authorizer { name, scopes })
+        }
+    }
+    input.deserialize_any(WordOrAuthorizer)
 }
 
 impl RouteSpec {
@@ -360,16 +438,18 @@ impl RouteSpec {
             skips_verification: http.insecure_skip_verification.unwrap_or(false),
         });
         let (_, backend) = exactly_one("Backend", vec![("PrivateApi", private_api), ("Http", http)])?;
-        let auth = match auth {
-            WrittenAuth::Word(Word::None) => Auth::None,
-            WrittenAuth::Word(Word::AwsIam) => Auth::AwsIam,
-            WrittenAuth::Authorizer { name } => Auth::Authorizer(name),
-        };
+        if let Auth::Authorizer { scopes, .. } = &auth
+            && scopes.len() > SCOPES_MAX
+        {
+            return Err(Error::invalid(format!("Auth.Scopes: {} are more than {SCOPES_MAX}", scopes.len())));
+        }
         if headers.len() > HEADERS_MAX {
             return Err(Error::invalid(format!("Headers: {} are more than {HEADERS_MAX}", headers.len())));
         }
-        if let Some(timeout) = timeout_ms.filter(|timeout| !TIMEOUT_MS.contains(timeout)) {
-            return Err(Error::invalid(format!("TimeoutMs: {timeout} is not 50 to 29000 milliseconds")));
+        if let Some(timeout) = timeout_ms.filter(|timeout| !(TIMEOUT_MS_MIN..=TIMEOUT_MS_MAX).contains(timeout)) {
+            return Err(Error::invalid(format!(
+                "TimeoutMs: {timeout} is not {TIMEOUT_MS_MIN} to {TIMEOUT_MS_MAX} milliseconds"
+            )));
         }
         let api_key_required = api_key_required.unwrap_or(false);
         if let Backend::Http { url, skips_verification: true, .. } = &backend
@@ -400,12 +480,30 @@ impl RouteSpec {
         }
         let unknown = variables_in(self.backend_text()).find(|name| !known.contains(name));
         match unknown {
-            None => Ok(()),
+            None => self.check_greedy(),
             Some(name) => Err(Error::invalid(format!(
                 "Backend: {{{name}}} is not a variable of the path {}: use its own, or write the text itself",
                 self.path
             ))),
         }
+    }
+
+    /// What a greedy path takes has to go somewhere: without its variable, every request would reach the same page.
+    fn check_greedy(&self) -> Result<(), Error> {
+        let (Some(Segment::Greedy(name)), false) = (self.path.segments().last(), self.backend_text().is_empty()) else {
+            return Ok(());
+        };
+        if variables_in(self.backend_text()).any(|one| one == name) {
+            return Ok(());
+        }
+        let field = match &self.backend {
+            Backend::Http { .. } => "Backend.Http.Url",
+            Backend::PrivateApi { .. } => "Backend.PrivateApi.Path",
+        };
+        Err(Error::invalid(format!(
+            "{field}: it does not say where the path's {{{name}+}} goes: write {}/{{{name}}}",
+            self.backend_text().trim_end_matches('/')
+        )))
     }
 
     /// The backend's path or URL as it was written; empty where the route's own path is meant.
@@ -451,7 +549,7 @@ mod tests {
         assert_eq!(serde_json::from_value::<RouteSpec>(stored).unwrap(), parsed);
         assert_eq!(
             RouteSpec::parse(with("/Auth", json!({"Authorizer": "pets"}))).unwrap().auth,
-            Auth::Authorizer("pets".parse().unwrap())
+            Auth::Authorizer { name: "pets".parse().unwrap(), scopes: BTreeSet::new() }
         );
     }
 
@@ -459,15 +557,17 @@ mod tests {
     fn what_api_gateway_or_a_neighbour_would_mind_is_refused_at_the_door() {
         let http = |url: &str| json!({"Http": {"Link": "gate", "Url": url}});
         for (spec, why) in [
-            (with("/Auth", json!(null)), "Auth: NONE, AWS_IAM or {Authorizer: name}"),
-            (with("/Auth", json!("none")), "Auth: NONE, AWS_IAM"),
-            (with("/TimeoutMs", json!(49)), "TimeoutMs: 49 is not 50 to 29000"),
-            (with("/TimeoutMs", json!("30000")), "TimeoutMs: 30000"),
+            (with("/Auth", json!(null)), "expected NONE, AWS_IAM or {Authorizer: name}"),
+            (with("/Auth", json!("none")), "expected NONE, AWS_IAM"),
+            (with("/Auth", json!({"Authorizer": "pets", "Scope": []})), "Auth.Scope: unknown field `Scope`"),
+            (with("/Auth", json!({"Authorizer": "pets", "Scopes": ["a b"]})), "Auth.Scopes[0]"),
+            (with("/TimeoutMs", json!(49)), "TimeoutMs: 49 is not 50 to 300000"),
+            (with("/TimeoutMs", json!("300001")), "TimeoutMs: 300001"),
             (with("/Timeout", json!(1)), "unknown field `Timeout`"),
             (with("/Headers", json!({"X-A": "a\r\nX-B: b"})), "without quotes"),
             (with("/Headers", json!({"X-A": "it's"})), "without quotes"),
             (with("/Headers", json!({"X-A": "context.a b"})), "an expression such as"),
-            (with("/Headers", json!({"X-A": "stageVariables.secret"})), "without quotes"),
+            (with("/Headers", json!({"X-A": "stageVariables.secret"})), "stageVariables.… is none of them"),
             (with("/Headers", json!({"x-apigw-api-id": "z"})), "a route may set"),
             (with("/Headers", json!({"Host": "z"})), "a route may set"),
             (with("/Headers", json!({"X A": "z"})), "a route may set"),
@@ -486,6 +586,15 @@ mod tests {
             (with("/Cors", json!({"AllowOrigins": ["https://a.example", "*"]})), "* stands alone"),
             (with("/Cors", json!({"AllowOrigins": []})), "give 1 to 32"),
             (with("/Cors", json!({"AllowOrigins": ["https://a.example/')"]})), "an origin such as"),
+            (with("/Cors", json!({"AllowOrigins": ["capacitor://"]})), "an origin such as"),
+            (
+                with(
+                    "/Cors",
+                    json!({"AllowOrigins": ["https://a.example"], "AllowHeaders": ["*"], "AllowCredentials": true}),
+                ),
+                "* only without AllowCredentials",
+            ),
+            (with("/Backend/PrivateApi/Path", json!("/all")), "write /all/{proxy}"),
             (with("/Cors", json!({"AllowOrigins": ["*"], "MaxAgeSeconds": "100000"})), "more than 86400"),
             (with("/Backend/PrivateApi/Path", json!("/x/{id}")), "{id} is not a variable of the path"),
             (with("/Backend/PrivateApi/Path", json!("/x/../y")), "no '.' or '..' alone"),
@@ -498,7 +607,6 @@ mod tests {
             (with("/Backend", http("http://0xa9.0xfe.0xa9.0xfe/")), "a name in DNS"),
             (with("/Backend", http("http://127.1/")), "a name in DNS"),
             (with("/Backend", http("http://localhost:8080/")), "a name in DNS"),
-            (with("/Backend", http("http://metadata.google.internal/")), "a name in DNS"),
             (with("/Backend", http("http://[::1]/")), "a host's name"),
             (with("/Backend", http("http://me@a.example/")), "a host's name"),
             (with("/Backend", http("http://a.example/x?y=z")), "without query"),
@@ -514,6 +622,67 @@ mod tests {
         let mut silent = spec();
         silent.as_object_mut().unwrap().remove("Auth");
         assert!(RouteSpec::parse(silent).unwrap_err().message.contains("openness is a decision"));
+    }
+
+    #[test]
+    fn an_expression_in_another_tools_notation_is_refused_with_the_spelling_that_is_meant() {
+        for (given, meant) in [
+            ("$context.requestId", "context.requestId"),
+            ("${context.requestId}", "context.requestId"),
+            ("$request.header.X-Team", "method.request.header.X-Team"),
+            ("request.querystring.q", "method.request.querystring.q"),
+            ("$method.request.path.proxy", "method.request.path.proxy"),
+            ("${stageVariables.name}", "stageVariables.… is none of them"),
+            ("stageVariables.name", "stageVariables.… is none of them"),
+            ("$stageVariables['name']", "stageVariables[… is none of them"),
+            ("$input.params('x')", "input.… is none of them"),
+            ("integration.request.header.X", "integration.request.… is none of them"),
+        ] {
+            // A quote is refused as such where it comes first.
+            let error = RouteSpec::parse(with("/Headers", json!({"X-A": given}))).unwrap_err();
+            assert!(error.message.starts_with("Headers") && error.message.contains(meant), "{given}: {error}");
+        }
+        for text in ["$5 off", "a context.b", "request.", "input", "contextual"] {
+            assert!(RouteSpec::parse(with("/Headers", json!({"X-A": text}))).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_backend_may_have_a_name_of_a_private_zone_and_an_app_an_origin_of_its_own() {
+        for host in ["pay.corp.internal", "ip-10-0-0-1.ec2.internal", "nas.local", "a.example"] {
+            let url = format!("https://{host}/{{proxy}}");
+            assert!(
+                RouteSpec::parse(with("/Backend", json!({"Http": {"Link": "gate", "Url": url}}))).is_ok(),
+                "{host}"
+            );
+        }
+        let origins =
+            ["https://app.example.com", "capacitor://localhost", "ionic://localhost", "http://localhost:3000"];
+        let cors = json!({"AllowOrigins": origins, "AllowHeaders": ["*", "Authorization"]});
+        assert_eq!(RouteSpec::parse(with("/Cors", cors)).unwrap().cors.unwrap().origins.len(), 4);
+    }
+
+    #[test]
+    fn scopes_are_kept_with_their_authorizer() {
+        let written = with("/Auth", json!({"Authorizer": "pool", "Scopes": ["orders/read", "orders/write"]}));
+        let Auth::Authorizer { name, scopes } = RouteSpec::parse(written).unwrap().auth else {
+            panic!("no authorizer")
+        };
+        let scopes: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
+        assert_eq!((name.as_str(), &scopes[..]), ("pool", &["orders/read", "orders/write"][..]));
+    }
+
+    #[test]
+    fn what_a_greedy_path_takes_has_to_go_somewhere() {
+        let url = |url: &str| with("/Backend", json!({"Http": {"Link": "gate", "Url": url}}));
+        for text in ["http://nlb.example.com:8080", "http://nlb.example.com:8080/"] {
+            let error = RouteSpec::parse(url(text)).unwrap_err().message;
+            assert!(
+                error.contains("Backend.Http.Url") && error.contains("write http://nlb.example.com:8080/{proxy}"),
+                "{error}"
+            );
+        }
+        assert!(RouteSpec::parse(url("http://nlb.example.com:8080/all/{proxy}")).is_ok());
     }
 
     #[test]

@@ -50,7 +50,8 @@ async fn shown(cloud: &Cloud, api: &str, stage: &str) -> Result<Vec<String>> {
         for (method, operation) in item.as_object().into_iter().flatten() {
             let method = method.trim_start_matches("x-amazon-apigateway-").to_uppercase();
             let integration = &operation["x-amazon-apigateway-integration"];
-            let keys = operation["security"][0].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+            let entries = operation["security"].as_array().into_iter().flatten().filter_map(Value::as_object);
+            let keys = entries.flat_map(|entry| entry.keys().map(String::as_str));
             let auth = keys.collect::<Vec<_>>().join("+");
             let link = link_name(cloud, &integration["connectionId"]).await?;
             let auth = if auth.is_empty() { "open" } else { &auth };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shared::front_door::records::Route;
-use shared::front_door::{Auth, RouteSpec};
+use shared::front_door::{Auth, RouteSpec, Scope};
 
 use super::{Selection, Verdict};
 
@@ -35,7 +35,11 @@ fn line(spec: &RouteSpec) -> String {
     let auth = match &spec.auth {
         Auth::None => "open".to_owned(),
         Auth::AwsIam => "AWS_IAM".to_owned(),
-        Auth::Authorizer(name) => format!("authorizer {name}"),
+        Auth::Authorizer { name, scopes } if scopes.is_empty() => format!("authorizer {name}"),
+        Auth::Authorizer { name, scopes } => {
+            let scopes: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
+            format!("authorizer {name} for {}", scopes.join(" or "))
+        }
     };
     let key = if spec.api_key_required { ", API key" } else { "" };
     format!("{} {} [{auth}{key}]", spec.methods, spec.path)

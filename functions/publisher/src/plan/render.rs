@@ -1,25 +1,22 @@
 //! The OpenAPI 3.0 document of a front door: the same routes give the same bytes.
 //!
-//! Every method has its security (API Gateway ignores it at the root), every path variable its canonical name, and what an
-//! import in `overwrite` mode would reset stands in the document. Extensions:
-//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html>
+//! Every method has its security (of security at the root AWS's documentation says that it is ignored, and recordings that it is
+//! not), every path variable its canonical name, and what an import in `overwrite` mode would reset stands in the document.
+//! Extensions: <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html>
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use shared::front_door::links::stage_variable;
+use shared::front_door::records::ApiSettings;
 use shared::front_door::{
-    Auth, Backend, Cors, FrontDoorSpec, HeaderValue, Method, Mode, RoutePath, RouteSpec, Segment, variables_in,
+    API_KEY, AWS_IAM, Auth, Backend, Cors, FrontDoorSpec, HeaderValue, Method, Mode, RoutePath, RouteSpec, Segment,
+    authorizer, authorizer_scheme, policy, variables_in,
 };
 use shared::types::invoke_url;
 
 use super::{Carried, PublishedRoute};
 
-/// The policy statement that is ours, so that a later document can tell it from somebody else's policy.
-const POLICY_SID: &str = "ForegateAllowedCidrs";
-const AWS_IAM: &str = "aws_iam";
-/// The scheme of API keys.
-pub const API_KEY: &str = "api_key";
 /// The extension that holds an object of gateway responses.
 pub const GATEWAY_RESPONSES: &str = "x-amazon-apigateway-gateway-responses";
 
@@ -33,24 +30,62 @@ pub fn render(door: &FrontDoorSpec, had: &Carried, goes: &[PublishedRoute], regi
     }
     merge(document.entry("info").or_insert_with(|| json!({})), info, Keep::Theirs);
     for (key, value) in &had.extensions {
-        let own = document.entry(key).or_insert_with(|| value.clone());
+        let own =
+            document.entry(key).or_insert_with(|| if key == GATEWAY_RESPONSES { json!({}) } else { value.clone() });
         // Of gateway responses each one stands for itself.
         if let (GATEWAY_RESPONSES, Some(own), Some(there)) = (key.as_str(), own.as_object_mut(), value.as_object()) {
-            for (name, response) in there {
+            for (name, response) in there.iter().filter(|(_, response)| !says_nothing_here(response)) {
                 own.entry(name).or_insert_with(|| response.clone());
             }
         }
     }
-    if let Some(policy) = policy(door, had) {
+    if let (Some(servers), Mode::Overwrite) = (servers(&had.settings), door.mode) {
+        document.insert("servers".into(), servers);
+    }
+    if let Some(policy) = policy(door, had.policy.as_ref()) {
         document.insert("x-amazon-apigateway-policy".into(), policy);
     }
     let schemes = json!({"securitySchemes": security_schemes(door)});
     merge(document.entry("components").or_insert_with(|| json!({})), schemes, Keep::Ours);
     merge(document.entry("paths").or_insert_with(|| json!({})), json!(paths(goes, region)), Keep::Ours);
     if !had.has_foreign_methods && document["paths"].as_object().is_none_or(Map::is_empty) {
-        document["paths"] = json!({"/": {Method::Any.key(): nothing_here()}});
+        document["paths"] = json!({"/": {Method::Get.key(): nothing_here()}});
+        // What no method takes is "Missing Authentication Token" with 403 elsewhere.
+        let responses = document.entry(GATEWAY_RESPONSES).or_insert_with(|| json!({}));
+        merge(responses, json!({NO_METHOD: nothing_there()}), Keep::Theirs);
     }
     Value::Object(document)
+}
+
+/// The endpoint's settings, where they are not as API Gateway makes them: in OpenAPI 3.0 they are read below `servers` alone.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-endpoint-configuration.html>
+fn servers(had: &ApiSettings) -> Option<Value> {
+    let mut settings = Map::new();
+    if had.disable_execute_api_endpoint {
+        settings.insert("disableExecuteApiEndpoint".into(), json!(true));
+    }
+    if !had.vpc_endpoint_ids.is_empty() {
+        settings.insert("vpcEndpointIds".into(), json!(had.vpc_endpoint_ids));
+    }
+    if let Some(kind) = had.ip_address_type.as_ref().filter(|kind| *kind != "ipv4") {
+        settings.insert("ipAddressType".into(), json!(kind));
+    }
+    let server = || json!([{"url": "/", "x-amazon-apigateway-endpoint-configuration": settings}]);
+    (!settings.is_empty()).then(server)
+}
+
+/// What API Gateway answers where no resource or method takes the request.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>
+const NO_METHOD: &str = "MISSING_AUTHENTICATION_TOKEN";
+const NOTHING_HERE: &str = "{\"message\": \"Nothing is published here\"}";
+
+fn nothing_there() -> Value {
+    json!({"statusCode": "404", "responseTemplates": {"application/json": NOTHING_HERE}})
+}
+
+/// Whether a gateway response that the REST API has is ours, from when nothing was published.
+fn says_nothing_here(response: &Value) -> bool {
+    response["responseTemplates"]["application/json"] == NOTHING_HERE
 }
 
 /// The settings that the base definition names itself: when it does so no more, they go.
@@ -70,11 +105,22 @@ fn nothing_here() -> Value {
     json!({
         "security": [],
         "responses": {"404": {"description": "Nothing is published here"}},
-        "x-amazon-apigateway-integration": {
-            "type": "mock",
-            "requestTemplates": {"application/json": "{\"statusCode\": 404}"},
-            "responses": {"default": {"statusCode": "404"}},
-        },
+        "x-amazon-apigateway-integration": mock(404, json!({"responseTemplates": {"application/json": NOTHING_HERE}})),
+    })
+}
+
+/// An integration that answers itself. API Gateway applies templates to text alone: where `*/*` is among the API's binary media
+/// types, every body is binary and the template's failure a 500, but for `contentHandling`. A body of a type without a template
+/// would reach the mock as it is, which answers that with 500, too.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings-workflow.html>
+fn mock(status: u16, mut response: Value) -> Value {
+    response["statusCode"] = json!(status.to_string());
+    json!({
+        "type": "mock",
+        "requestTemplates": {"application/json": format!("{{\"statusCode\": {status}}}")},
+        "passthroughBehavior": "when_no_templates",
+        "contentHandling": "CONVERT_TO_TEXT",
+        "responses": {"default": response},
     })
 }
 
@@ -102,50 +148,19 @@ fn merge(theirs: &mut Value, ours: Value, keep: Keep) {
     }
 }
 
-/// The resource policy. With one, API Gateway lets in nobody whom it does not allow, so it allows whoever comes without a
-/// signature (`aws:PrincipalArn` is missing then); those who come with one need a permission of their own, as they would
-/// without a policy: an `Allow` for them would stand in the place of that.
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html>
-fn policy(door: &FrontDoorSpec, had: &Carried) -> Option<Value> {
-    let statement = |sid: &str, effect: &str, condition: Value| {
-        json!({"Sid": sid, "Effect": effect, "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*",
-               "Condition": condition})
-    };
-    let anonymous = statement("ForegateAnonymous", "Allow", json!({"Null": {"aws:PrincipalArn": "true"}}));
-    let version = "2012-10-17";
-    if !door.allowed_cidrs.is_empty() {
-        let others = json!({"NotIpAddress": {"aws:SourceIp": door.allowed_cidrs}});
-        let others = statement(POLICY_SID, "Deny", others);
-        return Some(json!({"Version": version, "Statement": [anonymous, others]}));
-    }
-    let is_ours = had.policy.as_ref().is_some_and(|policy| policy.to_string().contains(POLICY_SID));
-    match (is_ours, door.mode) {
-        (false, _) => had.policy.clone(),
-        (true, Mode::Overwrite) => None,
-        // A merge leaves what the document does not name: this says the same as no policy.
-        (true, Mode::Merge) => Some(json!({"Version": version, "Statement": [anonymous]})),
-    }
-}
-
 fn security_schemes(door: &FrontDoorSpec) -> Map<String, Value> {
     let header = |name: &str| json!({"type": "apiKey", "name": name, "in": "header"});
     let mut iam = header("Authorization");
     iam["x-amazon-apigateway-authtype"] = json!("awsSigv4");
     let mut schemes = Map::from_iter([(AWS_IAM.to_owned(), iam), (API_KEY.to_owned(), header("x-api-key"))]);
-    for (name, authorizer) in &door.authorizers {
-        let kind = authorizer.get("type").and_then(Value::as_str).unwrap_or_default();
-        let mut scheme = header(if kind == "request" { "Unused" } else { "Authorization" });
-        let is_cognito = kind == "cognito_user_pools";
-        scheme["x-amazon-apigateway-authtype"] = json!(if is_cognito { "cognito_user_pools" } else { "custom" });
-        scheme["x-amazon-apigateway-authorizer"] = authorizer.clone();
-        schemes.insert(authorizer_scheme(name.as_str()), scheme);
+    for (name, one) in &door.authorizers {
+        let mut scheme = header(authorizer::scheme_header(one));
+        let authtype = if authorizer::is_cognito(one) { "cognito_user_pools" } else { "custom" };
+        scheme["x-amazon-apigateway-authtype"] = json!(authtype);
+        scheme["x-amazon-apigateway-authorizer"] = authorizer::scheme_extension(one);
+        schemes.insert(authorizer_scheme(name), scheme);
     }
     schemes
-}
-
-/// Apart from our own schemes, whatever the authorizer is called.
-fn authorizer_scheme(name: &str) -> String {
-    format!("authorizer-{name}")
 }
 
 fn paths(goes: &[PublishedRoute], region: &str) -> BTreeMap<String, Map<String, Value>> {
@@ -169,9 +184,10 @@ fn paths(goes: &[PublishedRoute], region: &str) -> BTreeMap<String, Map<String, 
 /// What a browser hears that asks whether it may: API Gateway answers itself, to everybody, since it asks without
 /// credentials. The one place of a path for all routes on it.
 fn preflight(path: &RoutePath, cors: &Cors, methods: BTreeSet<Method>) -> Value {
-    let methods: Vec<&str> = match methods.contains(&Method::Any) {
-        true => Method::all_by_name().map(Method::as_str).collect(),
-        false => methods.into_iter().map(Method::as_str).collect(),
+    let methods: Vec<&str> = if methods.contains(&Method::Any) {
+        Method::all_by_name().map(Method::as_str).collect()
+    } else {
+        methods.into_iter().map(Method::as_str).collect()
     };
     let origins: Vec<&str> = cors.origins.iter().map(|origin| origin.as_str()).collect();
     let mut headers = BTreeMap::from([("Access-Control-Allow-Methods", methods.join(","))]);
@@ -185,17 +201,12 @@ fn preflight(path: &RoutePath, cors: &Cors, methods: BTreeSet<Method>) -> Value 
     if let Some(seconds) = cors.max_age_seconds {
         headers.insert("Access-Control-Max-Age", seconds.to_string());
     }
-    let mut response = json!({"statusCode": "204"});
+    let mut response = json!({});
     match origins[..] {
         [origin] => drop(headers.insert("Access-Control-Allow-Origin", origin.to_owned())),
-        // The answer may name one origin: the asking one, if it is among them.
         _ => {
             headers.insert("Vary", "Origin".to_owned());
-            let known = origins.iter().map(|origin| format!("\"{origin}\"")).collect::<Vec<_>>().join(", ");
-            response["responseTemplates"] = json!({"application/json": format!(
-                "#set($origin = $input.params(\"Origin\"))\n#if([{known}].contains($origin))\n\
-                 #set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)\n#end\n"
-            )});
+            response["responseTemplates"] = json!({"application/json": name_origin(&origins)});
         }
     }
     let declared: Map<String, Value> =
@@ -210,17 +221,27 @@ fn preflight(path: &RoutePath, cors: &Cors, methods: BTreeSet<Method>) -> Value 
     let mut operation = json!({
         "security": [],
         "responses": {"204": {"description": "Which other origins may ask", "headers": declared}},
-        "x-amazon-apigateway-integration": {
-            "type": "mock",
-            "requestTemplates": {"application/json": "{\"statusCode\": 204}"},
-            "passthroughBehavior": "when_no_match",
-            "responses": {"default": response},
-        },
+        "x-amazon-apigateway-integration": mock(204, response),
     });
     if !parameters.is_empty() {
         operation["parameters"] = json!(parameters);
     }
     operation
+}
+
+/// The template that names the asking origin where that is among several: the answer may name one alone. A list has methods only
+/// once it is a variable's. HTTP/2 clients write header names in lower case, and API Gateway minds that; only headers are
+/// looked at, since `$input.params("origin")` would find a query parameter first.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html>
+fn name_origin(known: &[&str]) -> String {
+    let known = known.iter().map(|origin| format!("\"{origin}\"")).collect::<Vec<_>>().join(", ");
+    format!(
+        "#set($known = [{known}])\n#set($headers = $input.params().get(\"header\"))\n#set($origin = \"\")\n\
+         #if($headers.containsKey(\"origin\"))\n#set($origin = $headers.get(\"origin\"))\n\
+         #elseif($headers.containsKey(\"Origin\"))\n#set($origin = $headers.get(\"Origin\"))\n#end\n\
+         #if($known.contains($origin))\n\
+         #set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)\n#end\n"
+    )
 }
 
 fn operation(one: &PublishedRoute, method: Method, region: &str) -> Value {
@@ -241,6 +262,11 @@ fn operation(one: &PublishedRoute, method: Method, region: &str) -> Value {
             }
         };
         mapped.insert(format!("integration.request.header.{header}"), value);
+    }
+    // The endpoint of private APIs takes this header before the host's name: a client's own would choose the API.
+    // <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-api-test-invoke-url.html>
+    if let Backend::PrivateApi { rest_api_id, .. } = &spec.backend {
+        mapped.insert("integration.request.header.x-apigw-api-id".to_owned(), format!("'{rest_api_id}'"));
     }
     parameters.sort_by_key(Value::to_string);
     parameters.dedup();
@@ -301,21 +327,19 @@ fn declared(expression: &str) -> Option<Value> {
     }
 }
 
+/// An entry for each: API Gateway asks for all of them, though to OpenAPI entries are alternatives. SAM and AWS's exports write it
+/// so; of one entry with two keys nobody has said that both are read.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html>
 fn security(spec: &RouteSpec) -> Value {
-    let mut all = Map::new();
-    match &spec.auth {
-        Auth::None => {}
-        Auth::AwsIam => {
-            all.insert(AWS_IAM.into(), json!([]));
-        }
-        Auth::Authorizer(name) => {
-            all.insert(authorizer_scheme(name.as_str()), json!([]));
-        }
-    }
+    let mut entries = match &spec.auth {
+        Auth::None => Vec::new(),
+        Auth::AwsIam => vec![json!({AWS_IAM: []})],
+        Auth::Authorizer { name, scopes } => vec![json!({authorizer_scheme(name): scopes})],
+    };
     if spec.api_key_required {
-        all.insert(API_KEY.into(), json!([]));
+        entries.push(json!({API_KEY: []}));
     }
-    if all.is_empty() { json!([]) } else { json!([all]) }
+    Value::Array(entries)
 }
 
 /// The backend's URL, with variables in braces. A greedy one stands there without its plus.

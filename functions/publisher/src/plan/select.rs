@@ -89,7 +89,7 @@ fn admit(reading: &Reading, route: &Route, spec: &RouteSpec, room: &mut Room) ->
         granted.map_err(refuse)?;
     }
     // A method with a scheme that is not there may be imported as an open one.
-    if let Auth::Authorizer(name) = &spec.auth
+    if let Auth::Authorizer { name, .. } = &spec.auth
         && !reading.door.authorizers.contains_key(name)
     {
         let door = &reading.door.name;

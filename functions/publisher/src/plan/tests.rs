@@ -89,7 +89,10 @@ fn api() -> Carried {
 fn golden(name: &str, text: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/plan/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, text).unwrap();
+        // In one step: other tests read it meanwhile.
+        let new = path.with_extension("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(&new, &path).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(expected == text, "{path:?} differs: run with UPDATE_GOLDEN=1 and look at the diff");
@@ -115,7 +118,8 @@ fn scenarios() -> Vec<(&'static str, FrontDoorSpec, Vec<Route>)> {
     admin["Backend"] =
         json!({"Http": {"Link": "gate", "Url": "https://admin.example.com/", "InsecureSkipVerification": "true"}});
     let mut orders = spec("/users/{uuid}/orders", json!(["GET", "POST"]));
-    orders["Backend"] = json!({"PrivateApi": {"RestApiId": "q1w2e3r4t5", "StageName": "v1", "Path": "/orders/of/{uuid}", "Region": "eu-central-1"}});
+    orders["Backend"] =
+        json!({"PrivateApi": {"RestApiId": "q1w2e3r4t5", "StageName": "v1", "Path": "/orders/of/{uuid}"}});
     let consumed = |path: &str, methods: Value| {
         let mut spec = spec(path, methods);
         (spec["Auth"], spec["ApiKeyRequired"]) = (json!("NONE"), json!(true));
@@ -129,12 +133,31 @@ fn scenarios() -> Vec<(&'static str, FrontDoorSpec, Vec<Route>)> {
     let base = json!({
         "paths": {"/health": {"get": {
             "security": [], "responses": {"200": {"description": "Well"}},
-            "x-amazon-apigateway-integration": {"type": "mock", "requestTemplates": {"application/json": "{\"statusCode\": 200}"}},
+            "x-amazon-apigateway-integration": {
+                "type": "mock", "requestTemplates": {"application/json": "{\"statusCode\": 200}"},
+                "contentHandling": "CONVERT_TO_TEXT", "responses": {"default": {"statusCode": "200"}},
+            },
         }}},
         "x-amazon-apigateway-gateway-responses": {"DEFAULT_4XX": {"responseTemplates": {"application/json": "{}"}}},
         "x-amazon-apigateway-binary-media-types": ["image/png"],
     });
     let pool = json!({"pool": {"type": "cognito_user_pools", "providerARNs": ["arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_a"]}});
+    let uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:tokens/invocations";
+    let source = "method.request.header.X-Auth-Token";
+    let mut authorizers = pool.clone();
+    authorizers["tokens"] = json!({"type": "token", "authorizerUri": uri, "identitySource": source});
+    let callers = door(json!({
+        "Authorizers": authorizers, "TimeoutLimitMs": 60_000, "AllowedPrincipals": ["111122223333"],
+        "OrganizationId": "o-a1b2c3d4e5", "AllowedCidrs": ["192.0.2.0/24"],
+    }));
+    let mut signed = spec("/signed/{proxy+}", json!("ANY"));
+    (signed["ApiKeyRequired"], signed["TimeoutMs"]) = (json!(true), json!(60_000));
+    let origins = ["https://app.example.com", "capacitor://localhost", "ionic://localhost"];
+    signed["Cors"] = json!({"AllowOrigins": origins, "AllowHeaders": ["*", "Authorization"]});
+    let mut scoped = spec("/orders", json!("GET"));
+    scoped["Auth"] = json!({"Authorizer": "pool", "Scopes": ["orders/read", "orders/write"]});
+    let mut token = spec("/token", json!("GET"));
+    (token["Auth"], token["ApiKeyRequired"]) = (json!({"Authorizer": "tokens"}), json!(true));
     vec![
         (
             "cross-account.json",
@@ -168,6 +191,11 @@ fn scenarios() -> Vec<(&'static str, FrontDoorSpec, Vec<Route>)> {
                 route(DOGS, "dogs", consumed("/dogs/{proxy+}", json!("ANY"))),
             ],
         ),
+        (
+            "callers.json",
+            callers,
+            vec![route(CENTRAL, "signed", signed), route(CENTRAL, "scoped", scoped), route(CENTRAL, "token", token)],
+        ),
         ("empty.json", door(json!({})), Vec::new()),
     ]
 }
@@ -200,15 +228,58 @@ fn what_nobody_says_anything_about_is_carried_over() {
     let base = json!({GATEWAY_RESPONSES: {"DEFAULT_4XX": {"responseTemplates": {"application/json": "{}"}}}});
     let own = door(json!({"BaseDefinition": base}));
     let document = render(&own, &had, &[], "eu-west-1");
-    let expected = json!({"DEFAULT_4XX": {"responseTemplates": {"application/json": "{}"}}, "UNAUTHORIZED": {"statusCode": "401"}});
-    assert_eq!(document[GATEWAY_RESPONSES], expected);
+    assert_eq!(document[GATEWAY_RESPONSES]["DEFAULT_4XX"], json!({"responseTemplates": {"application/json": "{}"}}));
+    assert_eq!(document[GATEWAY_RESPONSES]["UNAUTHORIZED"], json!({"statusCode": "401"}));
     assert_eq!(settings(&own.base_definition), BTreeSet::from([format!("{GATEWAY_RESPONSES}/DEFAULT_4XX")]));
     // What Foregate had put there goes with the setting that it came from.
     let ours = render(&door(json!({"AllowedCidrs": ["192.0.2.0/24"]})), &had, &[], "eu-west-1");
-    had.policy = Some(ours["x-amazon-apigateway-policy"].clone());
-    assert!(render(&door(json!({})), &had, &[], "eu-west-1").get("x-amazon-apigateway-policy").is_none());
-    let merged = render(&door(json!({"Mode": "Merge"})), &had, &[], "eu-west-1");
-    assert_eq!(merged["x-amazon-apigateway-policy"]["Statement"].as_array().map(Vec::len), Some(1));
+    assert_eq!(ours["x-amazon-apigateway-policy"]["Statement"].as_array().map(Vec::len), Some(2));
+    let theirs = had.policy.replace(ours["x-amazon-apigateway-policy"].clone());
+    let document = render(&door(json!({})), &had, &[], "eu-west-1");
+    assert_eq!(document["x-amazon-apigateway-policy"]["Statement"], theirs.unwrap()["Statement"]);
+    // An endpoint that was shut stays shut.
+    let shut = json!([{"url": "/", "x-amazon-apigateway-endpoint-configuration": {"disableExecuteApiEndpoint": true}}]);
+    had.settings.disable_execute_api_endpoint = true;
+    assert_eq!(render(&door(json!({})), &had, &[], "eu-west-1")["servers"], shut);
+}
+
+#[test]
+fn an_empty_front_door_answers_404_everywhere_and_leaves_no_trace_of_that() {
+    let answer = "MISSING_AUTHENTICATION_TOKEN";
+    let empty = render(&door(json!({})), &api(), &[], "eu-west-1");
+    assert_eq!(empty[GATEWAY_RESPONSES][answer]["statusCode"], "404");
+    // What API Gateway says of it afterwards is not taken for the platform team's.
+    let mut had = api();
+    let mut there = empty[GATEWAY_RESPONSES].clone();
+    there[answer]["responseParameters"] = json!({});
+    had.extensions.insert(GATEWAY_RESPONSES.into(), there);
+    let (_, door_of_one, routes) = scenarios().remove(0);
+    let goes = select(&reading(door_of_one, routes)).goes;
+    assert!(render(&door(json!({})), &had, &goes, "eu-west-1")[GATEWAY_RESPONSES].get(answer).is_none());
+    // The platform team's own answer stays.
+    had.extensions.insert(GATEWAY_RESPONSES.into(), json!({answer: {"statusCode": "418"}}));
+    assert_eq!(render(&door(json!({})), &had, &[], "eu-west-1")[GATEWAY_RESPONSES][answer]["statusCode"], "418");
+}
+
+#[test]
+fn siblings_share_a_variable_whatever_their_teams_call_it() {
+    let mut complaint = spec("/user/{bizId}/complaint", json!("POST"));
+    complaint["Backend"] = http("gate", "http://nlb.example.com:8080/c/{bizId}");
+    let routes =
+        vec![route(CENTRAL, "fans", spec("/user/{userId}/fans", json!("GET"))), route(CENTRAL, "complaint", complaint)];
+    let goes = select(&reading(door(json!({})), routes.clone())).goes;
+    let document = render(&door(json!({})), &api(), &goes, "eu-west-1");
+    let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+    assert_eq!(paths, ["/user/{p2}/complaint", "/user/{p2}/fans"]);
+    let integration = &document["paths"]["/user/{p2}/complaint"]["post"]["x-amazon-apigateway-integration"];
+    assert_eq!(integration["uri"], "http://nlb.example.com:8080/c/{bizId}");
+    assert_eq!(integration["requestParameters"]["integration.request.path.bizId"], "method.request.path.p2");
+    let mut greedy = routes;
+    greedy.push(route(CENTRAL, "greedy", spec("/user/{proxy+}", json!("ANY"))));
+    let selection = select(&reading(door(json!({})), greedy));
+    let Verdict::Rejected(refusal) = &selection.verdicts["route-123456789012-greedy"] else { panic!("{selection:?}") };
+    assert_eq!(refusal.error_type, "Conflict");
+    assert!(refusal.message.contains("no {proxy+} beside another variable"), "{}", refusal.message);
 }
 
 /// Every operation of every golden document, as `FILE: GET /cats`.

@@ -60,9 +60,10 @@ async fn show(door: &Door) -> Result<()> {
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in item.as_object().into_iter().flatten() {
             let method = method.trim_start_matches("x-amazon-apigateway-").to_uppercase();
-            let auth = operation["security"][0].as_object().and_then(|one| one.keys().next().cloned());
+            let entries = operation["security"].as_array().into_iter().flatten().filter_map(|one| one.as_object());
+            let auth = entries.flat_map(|one| one.keys().cloned()).collect::<Vec<_>>().join("+");
             let uri = operation["x-amazon-apigateway-integration"]["uri"].as_str().unwrap_or_default();
-            println!("  {method:<12} {path:<20} {:<8} {uri}", auth.unwrap_or_else(|| "open".into()));
+            println!("  {method:<12} {path:<20} {:<8} {uri}", if auth.is_empty() { "open" } else { &auth });
         }
     }
     Ok(())
