@@ -102,6 +102,39 @@ fn a_method_that_an_import_has_opened_never_goes_live() {
 }
 
 #[test]
+fn what_an_import_warns_of_stands_in_the_revision_and_the_event_with_its_route() {
+    runtime().block_on(async {
+        let world = World::build(json!({})).await;
+        world.register("/one").await;
+        let unknown = "Unsupported keyword 'nullable' of resource '/one' and method 'GET'. Ignoring.".to_owned();
+        let harmless =
+            "API Gateway does not support Swagger's 'default' method response (found on 'GET /theirs')".to_owned();
+        world.api(|api| api.warnings = vec![harmless.clone(), unknown.clone()]);
+        world.publish().await.unwrap();
+        let reported = json!([format!("GET /one (account {CENTRAL}, one): {unknown}")]);
+        let history = world.command("history", Value::Null).await.unwrap();
+        assert_eq!(history["items"][0]["warnings"], reported);
+        let published = |world: &World| {
+            let events = world.0.model.state().events.clone();
+            events.into_iter().rfind(|event| event.detail_type == "Front Door Published").unwrap().detail
+        };
+        assert_eq!(published(&world)["warnings"], reported);
+        // A harmless one is nothing to report, and as many as there may be are no reason to fail.
+        world.api(|api| api.warnings = vec![harmless]);
+        world.register("/two").await;
+        world.publish().await.unwrap();
+        assert_eq!(published(&world)["warnings"], json!([]));
+        world.api(|api| api.warnings = vec![unknown; 10_000]);
+        world.register("/three").await;
+        world.publish().await.unwrap();
+        let detail = published(&world);
+        let last = detail["warnings"].as_array().and_then(|lines| lines.last()).and_then(Value::as_str).unwrap();
+        assert!(last.ends_with(" more are left out"), "{last}");
+        assert!(detail.to_string().len() < 64 << 10);
+    });
+}
+
+#[test]
 fn a_deployment_that_is_open_where_the_document_is_not_never_goes_live() {
     let build = async || {
         let world = World::build(json!({})).await;

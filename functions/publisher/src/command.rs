@@ -151,7 +151,7 @@ async fn history<W: World>(world: &W, part: &Part) -> Result<Value, Error> {
                 "name": part.name(), "id": one.deployment_id,
                 "status": if one.number == live { "LIVE" } else { "KEPT" },
                 "attributes": {"Revision": one.number, "MadeAt": one.made_at_seconds, "Routes": one.routes},
-                "changes": one.changes,
+                "changes": one.changes, "warnings": one.warnings,
             })
         })
         .collect();

@@ -19,7 +19,7 @@ use crate::apply;
 use crate::observe;
 use crate::part::{self, Part};
 use crate::plan::api_settings::differences;
-use crate::plan::changes::changes;
+use crate::plan::changes::{LINES_BYTES_MAX, WARNINGS_BYTES_MAX, bounded, changes};
 use crate::plan::links::{links, stage_variables};
 use crate::plan::present::{Foreign, Present, drift, names, removals};
 use crate::plan::render::{render, settings};
@@ -179,7 +179,8 @@ async fn under_lease<W: World>(
         selection = imported.selection;
         refusal = refusal.or(imported.settings_refusal);
         part.door = imported.settings;
-        let draft = Draft { part: &part, reading: &reading, had: &had, stage };
+        let warnings = &imported.warnings;
+        let draft = Draft { part: &part, reading: &reading, had: &had, stage, warnings };
         go_live(world, lease, draft, &selection, &document).await?;
     }
     let led = links(&selection.goes);
@@ -270,7 +271,7 @@ async fn tell_drift<W: World>(
         lease.value.drift.clear();
         return Ok(());
     }
-    let edits: Vec<&String> = edits.iter().take(CHANGES_MAX).collect();
+    let edits = bounded(edits.to_vec(), LINES_BYTES_MAX);
     let published = &lease.value.deployment_id;
     let detail = json!({
         "frontDoor": door.name, "stage": door.stage_name, "shows": moved_to.unwrap_or(published), "published": published,
@@ -324,6 +325,7 @@ struct Draft<'a> {
     reading: &'a Reading,
     had: &'a Carried,
     stage: Option<&'a Stage>,
+    warnings: &'a [String],
 }
 
 /// Writes down what an import may reset: a run that dies after it leaves that to the next one.
@@ -343,7 +345,7 @@ async fn go_live<W: World>(
     selection: &Selection,
     document: &Value,
 ) -> Result<(), Error> {
-    let Draft { part, reading, had, stage } = draft;
+    let Draft { part, reading, had, stage, warnings: _ } = draft;
     let door = &part.door;
     apply::verify::settings(world, door, document, &had.settings).await?;
     lease.value.api_settings = None;
@@ -364,7 +366,7 @@ async fn put_live<W: World>(
     selection: &Selection,
     document: &Value,
 ) -> Result<(), Error> {
-    let Draft { part, reading, had: _, stage } = draft;
+    let Draft { part, reading, had: _, stage, warnings } = draft;
     let door = &part.door;
     let registry = Registry::new(world.table());
     let number = lease.value.newest + 1;
@@ -382,7 +384,8 @@ async fn put_live<W: World>(
         routes: selection.goes.len(),
         settings: Some(Box::new(door.clone())),
         links: led.keys().cloned().collect(),
-        changes: lines.into_iter().take(CHANGES_MAX).collect(),
+        changes: bounded(lines, LINES_BYTES_MAX - WARNINGS_BYTES_MAX),
+        warnings: bounded(warnings.to_vec(), WARNINGS_BYTES_MAX),
     };
     // A run that died after this has left the number behind: it is written over.
     let key = registry::revision_key(&part.name(), number);
@@ -404,17 +407,16 @@ async fn put_live<W: World>(
         lease.value.owned = names(document).difference(&reading.foreign.names).cloned().collect();
     }
     lease.save(&registry).await?;
-    let mut detail =
-        json!({"frontDoor": door.name, "revision": number, "routes": revision.routes, "changes": revision.changes});
+    let Revision { routes, changes, warnings, .. } = revision;
+    let mut detail = json!({
+        "frontDoor": door.name, "revision": number, "routes": routes, "changes": changes, "warnings": warnings,
+    });
     if let Some(segment) = part.segment() {
         detail["shard"] = json!(segment);
     }
     count(Metric::Published, 1);
     tell(world, "Front Door Published", detail).await
 }
-
-/// A revision's record and an event have a size: 400 KB and 256 KB.
-const CHANGES_MAX: usize = 200;
 
 /// Tells the bus something.
 pub async fn tell<W: World>(world: &W, detail_type: &'static str, detail: Value) -> Result<(), Error> {

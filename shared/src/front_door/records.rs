@@ -356,4 +356,7 @@ pub struct Revision {
     pub settings: Option<Box<FrontDoorSpec>>,
     /// What changed against the one before, a line each.
     pub changes: Vec<String>,
+    /// What API Gateway warned of when it was imported, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }

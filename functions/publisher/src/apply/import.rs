@@ -13,6 +13,7 @@ use shared::front_door::{FrontDoorSpec, Mode};
 use crate::plan::render::render;
 use crate::plan::search::{Attempt, Cause, Search};
 use crate::plan::select::select_without;
+use crate::plan::warnings::to_report;
 use crate::plan::{Carried, Reading, Selection};
 use crate::world::World;
 
@@ -34,7 +35,7 @@ pub struct Imported {
     pub settings: FrontDoorSpec,
     /// Why these are the published ones and not those that are asked for.
     pub settings_refusal: Option<Refusal>,
-    /// What API Gateway warns of.
+    /// What API Gateway warns of, a line each, but for what is known to be harmless.
     pub warnings: Vec<String>,
 }
 
@@ -92,6 +93,10 @@ pub async fn import<W: World>(
         imported.ok_or_else(|| Error::upstream("there was no time left to find what API Gateway refuses"))?;
     imported.selection.verdicts.extend(search.left_out());
     imported.settings_refusal = search.settings_refusal().cloned();
+    imported.warnings = to_report(&imported.warnings, &reading.routes, &imported.selection.goes);
+    for warning in &imported.warnings {
+        tracing::warn!(front_door = door.name.as_str(), "API Gateway warns: {warning}");
+    }
     Ok(Ok(imported))
 }
 

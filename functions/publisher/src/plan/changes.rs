@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use shared::front_door::records::Route;
 use shared::front_door::{Auth, RouteSpec, Scope};
 
@@ -28,6 +29,32 @@ pub fn changes(routes: &[Route], selection: &Selection) -> Vec<String> {
         }
     }
     lines.sort_by(|a, b| a[2..].cmp(&b[2..]));
+    lines
+}
+
+/// How many bytes the lines of a revision have, warnings included: an item in DynamoDB has 400 KB, of which a base definition takes
+/// up to 300, and an event in EventBridge 1 MB (256 KB until 2026).
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+/// <https://aws.amazon.com/blogs/compute/more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb>
+pub const LINES_BYTES_MAX: usize = 64 << 10;
+/// How many of them warnings have.
+pub const WARNINGS_BYTES_MAX: usize = LINES_BYTES_MAX / 4;
+/// The brackets, and the line that says how many there are besides.
+const ENDS_BYTES: usize = 80;
+
+/// As many of the lines as take so many bytes as JSON, and one that says how many there are besides.
+pub fn bounded(mut lines: Vec<String>, bytes_max: usize) -> Vec<String> {
+    let mut bytes = ENDS_BYTES;
+    let fits = |line: &&String| {
+        bytes += Value::from(line.as_str()).to_string().len() + 1;
+        bytes <= bytes_max
+    };
+    let kept = lines.iter().take_while(fits).count();
+    let more = lines.len() - kept;
+    lines.truncate(kept);
+    if more > 0 {
+        lines.push(format!("… and {more} more are left out"));
+    }
     lines
 }
 

@@ -2,8 +2,8 @@
 //!
 //! [`select`] says of each route whether it goes live, waits or is rejected; [`render`] makes the OpenAPI document of those
 //! that go, [`links`] the stage variables that it names; [`search`] finds what API Gateway refuses of it; [`present`]
-//! holds what the REST API has against both; [`changes`] says what is different from what is live, for
-//! people.
+//! holds what the REST API has against both; [`changes`] says what is different from what is live, and [`warnings`] what
+//! API Gateway warns of, for people.
 
 pub mod api_settings;
 pub mod changes;
@@ -12,6 +12,7 @@ pub mod present;
 pub mod render;
 pub mod search;
 pub mod select;
+pub mod warnings;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use shared::front_door::{FrontDoorSpec, Method, RouteSpec, Tenant};
 use shared::origin::{Origin, Requests};
 use shared::types::AccountId;
 
-use super::changes::changes;
+use super::changes::{LINES_BYTES_MAX, bounded, changes};
 use super::links::{links, stage_variables};
 use super::present::{Foreign, Present, Removal, Resource, Shown, drift, removals};
 use super::render::{GATEWAY_RESPONSES, render, settings};
@@ -55,6 +55,14 @@ fn live(mut route: Route) -> Route {
     route.status = Status::Live;
     route.live = Some(Live { generation: route.generation, revision: 1, spec: route.spec.clone() });
     route
+}
+
+pub(super) fn route_at(name: &str, path: &str) -> Route {
+    route(CENTRAL, name, spec(path, json!("GET")))
+}
+
+pub(super) fn reading_of(routes: Vec<Route>) -> Reading {
+    reading(door(json!({})), routes)
 }
 
 fn door(fields: Value) -> FrontDoorSpec {
@@ -534,6 +542,24 @@ fn a_newcomer_finds_no_room_and_those_that_are_live_stay() {
     assert_eq!(selection.verdicts[&first.id], Verdict::Live);
     let Verdict::Rejected(refusal) = &selection.verdicts[&second.id] else { panic!("{selection:?}") };
     assert_eq!(refusal.error_type, "LimitExceeded");
+}
+
+#[test]
+fn the_lines_of_a_revision_are_bounded_by_bytes_and_say_how_many_were_left_out() {
+    // As long as a route's path, name and refusal make it; a control character takes six bytes.
+    for line in ["!".repeat(5_000), "\u{1}".repeat(5_000), "é\"".repeat(500), "+".to_owned()] {
+        let kept = bounded(vec![line.clone(); 100_000], LINES_BYTES_MAX);
+        assert!(serde_json::to_string(&kept).unwrap().len() <= LINES_BYTES_MAX, "{line:.9}");
+        let (more, lines) = kept.split_last().unwrap();
+        assert_eq!(*more, format!("… and {} more are left out", 100_000 - lines.len()));
+        assert!(lines.iter().all(|one| *one == line));
+        assert!(
+            serde_json::to_string(&kept).unwrap().len() + 6 * line.len() + 100 > LINES_BYTES_MAX,
+            "no less than fits"
+        );
+    }
+    let few = vec!["+ GET /cats".to_owned()];
+    assert_eq!(bounded(few.clone(), LINES_BYTES_MAX), few);
 }
 
 #[test]
