@@ -236,6 +236,78 @@ fn what_an_import_resets_is_set_again_before_a_deployment_wherever_the_publisher
     }
 }
 
+const LOG_GROUP: &str = "arn:aws:logs:eu-west-1:123456789012:log-group:front-door";
+
+fn stage_settings() -> Value {
+    json!({"Stage": {"AccessLog": {"DestinationArn": format!("{LOG_GROUP}:*"), "Format": "$context.requestId"},
+        "Throttling": {"RateLimit": 100, "BurstLimit": 50}, "Tracing": true, "Variables": {"color": "blue"}}})
+}
+
+fn has_settings(stage: &Stage) -> bool {
+    stage.access_log == Some((LOG_GROUP.into(), "$context.requestId".into()))
+        && stage.throttling == Some((100.0, 50))
+        && stage.is_traced
+        && stage.variables.get("color").is_some_and(|color| color == "blue")
+}
+
+#[test]
+fn no_route_leads_anywhere_before_the_stage_has_its_settings_wherever_the_publisher_is_killed() {
+    let build = async || {
+        let world = World::build(stage_settings()).await;
+        world.register("/one").await;
+        world
+    };
+    let calls = runtime().block_on(async {
+        let world = build().await;
+        let before = world.0.model.state().calls_made();
+        world.publish().await.unwrap();
+        assert!(has_settings(&world.live().unwrap()));
+        assert_eq!((world.calls("CreateStage"), world.calls("UpdateStage")), (1, 1));
+        usize::try_from(world.0.model.state().calls_made() - before).unwrap()
+    });
+    for fault in [Fault::Dies, Fault::DiesAfter, Fault::AnswerLost] {
+        for call in 0..calls {
+            runtime().block_on(async {
+                let world = build().await;
+                world.0.model.state().faults = std::iter::repeat_n(None, call).chain([Some(fault)]).collect();
+                let _ = world.try_to_publish().await;
+                world.0.model.state().faults.clear();
+                let leads = |stage: &Stage| stage.variables.contains_key("link_gate");
+                let is_unset = world.live().is_some_and(|stage| leads(&stage) && !has_settings(&stage));
+                assert!(!is_unset, "{fault:?} at {call}: {:?}", world.live());
+                tokio::time::sleep(DEAD).await;
+                world.publish().await.unwrap();
+                assert!(world.live().is_some_and(|stage| leads(&stage) && has_settings(&stage)), "{fault:?} at {call}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_setting_of_the_stage_that_somebody_has_changed_is_set_again_and_what_is_not_asked_for_stays() {
+    for mode in ["Overwrite", "Merge"] {
+        runtime().block_on(async {
+            let mut fields = stage_settings();
+            fields["Mode"] = json!(mode);
+            let world = World::build(fields).await;
+            world.register("/one").await;
+            world.publish().await.unwrap();
+            world.api(|api| {
+                let stage = api.stages.get_mut(&"live".parse().unwrap()).unwrap();
+                (stage.access_log, stage.throttling, stage.is_traced) = (None, Some((1_000.0, 50)), false);
+                stage.variables.extend([("color".to_owned(), "red".to_owned()), ("theirs".to_owned(), "x".to_owned())]);
+            });
+            world.publish().await.unwrap();
+            let live = world.live().unwrap();
+            assert!(has_settings(&live), "{mode}: {live:?}");
+            assert_eq!(live.variables["theirs"], "x", "{mode}");
+            let updates = world.calls("UpdateStage");
+            world.publish().await.unwrap();
+            assert_eq!(world.calls("UpdateStage"), updates, "{mode}: nothing is left to do");
+        });
+    }
+}
+
 #[test]
 fn no_stage_shows_what_the_live_stage_does_not() {
     runtime().block_on(async {

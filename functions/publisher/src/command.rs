@@ -16,6 +16,7 @@ use shared::trigger::Command;
 
 use crate::apply;
 use crate::apply::deploy::REVISIONS_MAX;
+use crate::apply::stage::Wanted;
 use crate::cycle::{self, Depth};
 use crate::observe;
 use crate::part::{self, Part, Place};
@@ -205,7 +206,8 @@ async fn rollback<W: World>(world: &W, invocation: &Invocation, part: &Part, spe
         apply::deploy::remove_candidate(world, &door, &stages).await;
         let stage = stages.get(door.stage_name.as_str());
         apply::stage::refuse_canary(&door, stage)?;
-        apply::stage::switch(world, &door, stage, &back.deployment_id, &stage_variables(&led)).await?;
+        let wanted = Wanted { deployment_id: &back.deployment_id, links: stage_variables(&led), settings: &door.stage };
+        apply::stage::switch(world, &door, stage, &wanted).await?;
         lease.value.revision = back.number;
         lease.value.deployment_id = back.deployment_id.clone();
         lease.value.hash = back.hash.clone();

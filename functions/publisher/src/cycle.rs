@@ -16,6 +16,7 @@ use shared::registry::{self, Record, Registry};
 use shared::telemetry::{Metric, count};
 
 use crate::apply;
+use crate::apply::stage::Wanted;
 use crate::observe;
 use crate::part::{self, Part};
 use crate::plan::api_settings::differences;
@@ -183,9 +184,8 @@ async fn under_lease<W: World>(
         let draft = Draft { part: &part, reading: &reading, had: &had, stage, warnings };
         go_live(world, lease, draft, &selection, &document).await?;
     }
-    let led = links(&selection.goes);
-    if is_as_published && !is_led(lease, stage, &led, is_moved && !repairs) {
-        point_again(world, door, lease, stage, led).await?;
+    if is_as_published {
+        point_again(world, door, lease, stage, links(&selection.goes)).await?;
     }
     part::ensure_mapping(world, &part).await?;
     lease.value.settled_with(door_hash, part.generation, refusal);
@@ -210,18 +210,8 @@ fn refused_settings(
     Some(Refusal::from(&lost))
 }
 
-/// Whether the stage shows what is published and its variables lead where the links lead now. A stage that somebody has moved
-/// in `Mode: Merge` keeps what it shows.
-fn is_led(lease: &Lease<Publication>, stage: Option<&Stage>, led: &BTreeMap<Name, String>, is_left: bool) -> bool {
-    let Publication { links, next_links, deployment_id, .. } = &lease.value;
-    let is_as = |stage: &Stage| {
-        let deployment_id = if is_left { &stage.deployment_id } else { deployment_id };
-        apply::stage::is_as(stage, deployment_id, &stage_variables(led))
-    };
-    links == led && next_links.is_empty() && stage.is_some_and(is_as)
-}
-
-/// Points the stage at what is published, and its variables at where the links lead now.
+/// Points the stage at what is published, and its variables at where the links lead now, if it is not like that. A stage that
+/// somebody has moved in `Mode: Merge` keeps what it shows.
 async fn point_again<W: World>(
     world: &W,
     door: &FrontDoorSpec,
@@ -230,12 +220,17 @@ async fn point_again<W: World>(
     links: BTreeMap<Name, String>,
 ) -> Result<(), Error> {
     let registry = Registry::new(world.table());
+    let left = stage.filter(|_| door.mode == Mode::Merge).map(|stage| &stage.deployment_id);
+    let deployment_id = left.unwrap_or(&lease.value.deployment_id).clone();
+    let variables = stage_variables(&links);
+    let wanted = Wanted { deployment_id: &deployment_id, links: variables, settings: &door.stage };
+    let is_noted = lease.value.links == links && lease.value.next_links.is_empty();
+    if is_noted && stage.is_some_and(|stage| wanted.is_on(stage)) {
+        return Ok(());
+    }
     lease.value.next_links = links.values().cloned().collect();
     lease.save(&registry).await?;
-    let is_left = door.mode == Mode::Merge;
-    let shown = stage.filter(|_| is_left).map(|stage| &stage.deployment_id);
-    let deployment = shown.unwrap_or(&lease.value.deployment_id).clone();
-    apply::stage::switch(world, door, stage, &deployment, &stage_variables(&links)).await?;
+    apply::stage::switch(world, door, stage, &wanted).await?;
     lease.value.links = links;
     lease.value.next_links.clear();
     lease.save(&registry).await
@@ -395,7 +390,8 @@ async fn put_live<W: World>(
     lease.value.newest = number;
     lease.value.next_links = led.values().cloned().collect();
     lease.save(&registry).await?;
-    apply::stage::switch(world, door, stage, &deployment_id, &stage_variables(&led)).await?;
+    let wanted = Wanted { deployment_id: &deployment_id, links: stage_variables(&led), settings: &door.stage };
+    apply::stage::switch(world, door, stage, &wanted).await?;
     lease.value.revision = number;
     lease.value.deployment_id = deployment_id;
     lease.value.hash = document_hash;

@@ -25,9 +25,7 @@ pub use methods::{Method, Methods};
 pub use path::{RoutePath, Segment, VariableNames};
 pub use policy::policy;
 pub use route::{Auth, Backend, BackendPath, BackendUrl, HeaderName, HeaderValue, RouteSpec, Scope, variables_in};
-pub use stage::{
-    AccessLog, LogDestinationArn, LogFormat, StageSettings, Throttling, VariableName, VariableValue, WebAclArn,
-};
+pub use stage::{AccessLog, LogDestinationArn, LogFormat, StageSettings, Throttling, VariableName, VariableValue};
 pub use tenant::Tenant;
 
 crate::checked_string!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -22,8 +23,6 @@ pub struct StageSettings {
     pub throttling: Option<Throttling>,
     /// Whether X-Ray traces requests.
     pub tracing: Option<bool>,
-    /// The web ACL in front of it.
-    pub web_acl_arn: Option<WebAclArn>,
     /// Variables of the platform team's own.
     pub variables: BTreeMap<VariableName, VariableValue>,
 }
@@ -54,15 +53,6 @@ crate::checked_string!(
      amazon-apigateway-",
     |s| is_arn(s, "logs", |name| name.starts_with("log-group:"))
         || is_arn(s, "firehose", |name| name.starts_with("deliverystream/amazon-apigateway-"))
-);
-
-crate::checked_string!(
-    /// A web ACL of WAF for regional resources, classic or not.
-    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-control-access-aws-waf.html>
-    WebAclArn,
-    "the ARN of a regional web ACL (arn:aws:wafv2:REGION:ACCOUNT:regional/webacl/NAME/ID)",
-    |s| is_arn(s, "wafv2", |name| name.starts_with("regional/webacl/"))
-        || is_arn(s, "waf-regional", |name| name.starts_with("webacl/"))
 );
 
 crate::checked_string!(
@@ -122,7 +112,7 @@ pub(super) struct WrittenStage {
     throttling: Option<WrittenThrottling>,
     #[serde(default, deserialize_with = "scalar")]
     tracing: Option<bool>,
-    web_acl_arn: Option<WebAclArn>,
+    web_acl_arn: Option<IgnoredAny>,
     #[serde(default)]
     variables: BTreeMap<VariableName, VariableValue>,
 }
@@ -147,6 +137,14 @@ impl TryFrom<WrittenStage> for StageSettings {
     type Error = Error;
     fn try_from(written: WrittenStage) -> Result<Self, Error> {
         let WrittenStage { access_log, throttling, tracing, web_acl_arn, variables } = written;
+        // UpdateStage does not set it: WAF's own API does.
+        // <https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html>
+        if web_acl_arn.is_some() {
+            return Err(Error::invalid(
+                "Stage.WebAclArn: associate the web ACL with the stage by AWS::WAFv2::WebACLAssociation, once the front door \
+                 is LIVE; API Gateway keeps it over publications",
+            ));
+        }
         if variables.len() > VARIABLES_MAX {
             return Err(Error::invalid(format!(
                 "Stage.Variables: {} are more than {VARIABLES_MAX}: VPC links need the others of API Gateway's 100",
@@ -159,7 +157,7 @@ impl TryFrom<WrittenStage> for StageSettings {
         });
         let access_log = access_log.transpose().map_err(|e| Error::invalid(format!("Stage.AccessLog.Format: {e}")))?;
         let throttling = throttling.map(Throttling::try_from).transpose()?;
-        Ok(Self { access_log, throttling, tracing, web_acl_arn, variables })
+        Ok(Self { access_log, throttling, tracing, variables })
     }
 }
 
@@ -195,7 +193,6 @@ mod tests {
             "AccessLog": {"DestinationArn": "arn:aws:logs:eu-west-1:123456789012:log-group:front-door"},
             "Throttling": {"RateLimit": "100", "BurstLimit": 200},
             "Tracing": "true",
-            "WebAclArn": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/front/a-b",
             "Variables": {"color": "blue"},
         }))
         .unwrap();
@@ -219,7 +216,10 @@ mod tests {
             (json!({"AccessLog": {"DestinationArn": group, "Fromat": "x"}}), "AccessLog.Fromat: unknown field"),
             (json!({"Throttling": {"RateLimit": 1}}), "BurstLimit is missing"),
             (json!({"Throttling": {"RateLimit": 0, "BurstLimit": 1}}), "RateLimit: 0 is not 1 to"),
-            (json!({"WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/x/y"}), "regional web ACL"),
+            (
+                json!({"WebAclArn": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/x/y"}),
+                "AWS::WAFv2::WebACLAssociation",
+            ),
             (json!({"Variables": {"link_x": "y"}}), "does not begin with link_"),
             (json!({"Variables": {"a-b": "y"}}), "letters, digits and underscores"),
             (json!({"Variables": {"a": "y z"}}), "1 to 512"),
