@@ -30,6 +30,7 @@ pub mod openapi;
 pub mod origin;
 pub mod policy;
 pub mod registry;
+pub mod rest_api;
 pub mod telemetry;
 pub mod time;
 pub mod trigger;

@@ -55,8 +55,10 @@ async fn a_message_that_fails_once_is_worked_off_within_seconds() -> Result<()> 
     balancer(&cloud, &scene, "retried-nlb", &[]).await?;
     let spec = json!({"LoadBalancer": {"LoadBalancerName": "retried-nlb"}});
     links(&cloud, json!({"command": "apply", "name": "retried", "spec": spec})).await??;
-    let stands = async || links(&cloud, json!({"command": "get", "name": "retried"})).await?.map_err(Into::into);
-    let is_available = async || Ok(Value::is_string(&stands().await?["attributes"]["VpcLinkId"]));
+    let is_available = async || {
+        let link = links(&cloud, json!({"command": "get", "name": "retried"})).await??;
+        Ok(link["attributes"]["VpcLinkId"].is_string())
+    };
     cloud.until("the link is there, and nothing looks at it any more", 60, is_available).await?;
     let looks = async || -> Result<usize> {
         let calls = cloud.calls().await?;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
-use shared::aws::{Patch, RestApi};
 use shared::front_door::records::ApiSettings;
+use shared::rest_api::{Patch, RestApi};
 
 const SECURITY_POLICY: &str = "x-amazon-apigateway-security-policy";
 const ACCESS_MODE: &str = "x-amazon-apigateway-endpoint-access-mode";

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use shared::aws::{ApiSummary, MethodSnapshot};
 use shared::front_door::{Method, Methods, RoutePath, RouteSpec, VariableNames, claims};
+use shared::rest_api::{ApiSummary, MethodSnapshot};
 
 /// The REST API's resources, by path.
 pub type Present = BTreeMap<String, Resource>;
