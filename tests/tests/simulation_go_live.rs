@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use publisher::command::command;
 use publisher::cycle::{self, Depth};
-use publisher::part::Part;
+use publisher::part::{self, Part};
 use routes::authorise::Grant;
 use routes::intake;
 use serde_json::{Value, json};
@@ -37,8 +37,7 @@ impl World {
 
     async fn register(&self, path: &str) {
         let backend = json!({"Http": {"Link": "gate", "Url": "http://nlb.example.com/"}});
-        let spec =
-            json!({"Path": path, "Methods": ["GET"], "Auth": "AWS_IAM", "ApiKeyRequired": true, "Backend": backend});
+        let spec = json!({"Path": path, "Methods": ["GET"], "Auth": "AWS_IAM", "ApiKeyRequired": self.0.door.shards.is_none(), "Backend": backend});
         let grant = Grant { door: self.0.door.clone(), tenant: None };
         let asked = asked(CENTRAL, path.trim_start_matches('/'), path);
         intake::register(&self.0.routes, &asked, RouteSpec::parse(spec).unwrap(), &grant).await.unwrap();
@@ -306,6 +305,35 @@ fn a_setting_of_the_stage_that_somebody_has_changed_is_set_again_and_what_is_not
             assert_eq!(world.calls("UpdateStage"), updates, "{mode}: nothing is left to do");
         });
     }
+}
+
+#[test]
+fn a_shard_is_guarded_as_the_front_door_is_without_a_default_endpoint_and_stays_so() {
+    runtime().block_on(async {
+        let world = World::build(json!({"Shards": {"DomainName": "api.example.com"}})).await;
+        world.api(|api| api.settings = RestApi { disable_execute_api_endpoint: false, ..guarded() });
+        world.register("/cats").await;
+        let publish = async || {
+            let part = part::find(std::slice::from_ref(&world.0.door), "default/cats").unwrap();
+            let invocation = world.0.invocation(300);
+            let publication = cycle::publish(&world.0.publisher, &invocation, &part, Depth::Everything).await;
+            publication.unwrap().shard_api.unwrap()
+        };
+        let id = publish().await;
+        let shard = || world.0.model.state().apis[&id].settings.clone();
+        let is_guarded = |api: &RestApi| {
+            RestApi { name: String::new(), description: None, ..api.clone() }
+                == RestApi { tags: [("foregate:front-door".to_owned(), "default".to_owned())].into(), ..guarded() }
+        };
+        assert!(is_guarded(&shard()), "{:?}", shard());
+        world.0.model.state().apis.get_mut(&id).unwrap().settings.disable_execute_api_endpoint = false;
+        publish().await;
+        assert!(is_guarded(&shard()), "{:?}", shard());
+        assert!(
+            !world.api(|api| api.settings.disable_execute_api_endpoint),
+            "the front door's own is the platform team's"
+        );
+    });
 }
 
 #[test]

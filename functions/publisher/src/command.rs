@@ -115,13 +115,14 @@ async fn plan<W: World>(world: &W, invocation: &Invocation, part: &Part) -> Resu
     let records = observe::routes(world, part).await?;
     let publication = observe::publication(world, part).await?;
     let mut part = part.clone();
+    let root = part.door.rest_api_id.clone();
     part.door.rest_api_id = part.api(&publication).clone();
     let (part, door) = (&part, &part.door);
     let (_, foreign) = cycle::look_around(world, door, Depth::Pending, &publication).await?;
     let reading = observe::reading(world, part, invocation.caller.account(), &records, foreign).await?;
     let selection = select(&reading);
     let api = observe::rest_api(world, door).await?;
-    let had = observe::carried(world, door, &api, &publication, &reading.foreign).await?;
+    let had = observe::kept(world, part, &api, &root, &publication, &reading.foreign).await?;
     let document = render(door, &had, &selection.goes, world.region());
     let is_same = publication.hash == shared::origin::hash(&document.to_string());
     let mut lines = changes(&reading.routes, &selection);

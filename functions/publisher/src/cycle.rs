@@ -19,7 +19,7 @@ use crate::apply;
 use crate::apply::stage::Wanted;
 use crate::observe;
 use crate::part::{self, Part};
-use crate::plan::api_settings::differences;
+use crate::plan::api_settings::{differences, patches};
 use crate::plan::changes::{LINES_BYTES_MAX, WARNINGS_BYTES_MAX, bounded, changes};
 use crate::plan::links::{links, stage_variables};
 use crate::plan::present::{Foreign, Present, drift, names, removals};
@@ -112,6 +112,7 @@ async fn under_lease<W: World>(
     // Nobody can have edited a shard that has no REST API yet.
     let is_unmade = part.segment().is_some() && lease.value.shard_api.is_none();
     let depth = if is_unmade { Depth::Pending } else { depth };
+    let root = part.door.rest_api_id.clone();
     part.door.rest_api_id = part.api(&lease.value).clone();
     let published = observe::published_settings(world, &part, &lease.value).await?;
     let mut refusal = refused_settings(&part, depth, &lease.value, published.as_ref(), &records);
@@ -134,7 +135,7 @@ async fn under_lease<W: World>(
     part.door.rest_api_id = part::ensure_api(world, &part, lease).await?;
     let door = &part.door.clone();
     let api = observe::rest_api(world, door).await?;
-    let had = observe::carried(world, door, &api, &lease.value, &reading.foreign).await?;
+    let had = observe::kept(world, &part, &api, &root, &lease.value, &reading.foreign).await?;
     let document = render(door, &had, &selection.goes, world.region());
     let stages = world.apis().get_stages(&door.rest_api_id).await?;
     apply::deploy::remove_candidate(world, door, &stages).await;
@@ -145,7 +146,9 @@ async fn under_lease<W: World>(
     let edits = match &present {
         Some(present) if is_as_published => {
             let methods = drift(&document, present, &reading.foreign.names);
-            methods.into_iter().chain(differences(&document, &api)).collect()
+            let reset = patches(&had.settings, &door.base_definition, &api);
+            let reset = reset.into_iter().map(|patch| format!("~ the REST API is without {patch:?}"));
+            methods.into_iter().chain(differences(&document, &api)).chain(reset).collect()
         }
         _ => Vec::new(),
     };

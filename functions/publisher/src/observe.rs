@@ -13,9 +13,9 @@ use shared::front_door::{FrontDoorSpec, Mode, Name};
 use shared::lease::Leased;
 use shared::origin::hash;
 use shared::registry::{self, Record, Registry};
-use shared::types::AccountId;
+use shared::types::{AccountId, RestApiId};
 
-use crate::part::Part;
+use crate::part::{Part, inherited};
 use crate::plan::api_settings::api_settings;
 use crate::plan::present::{Foreign, Present, Resource, Shown};
 use crate::plan::render::GATEWAY_RESPONSES;
@@ -167,12 +167,33 @@ pub async fn rest_api<W: World>(world: &W, door: &FrontDoorSpec) -> Result<RestA
     api.ok_or_else(|| Error::not_found(format!("the REST API {} does not exist any more", door.rest_api_id)))
 }
 
-/// What the REST API has that an import would reset; `publication` knows which settings came from an earlier base definition,
-/// and are the present one's to keep, and what an import that was interrupted has reset.
-pub async fn carried<W: World>(
+/// What an import is to keep of the part's REST API, which has `api`: of a shard it is what the front door's own has, whose id is
+/// `root`, but for its name.
+pub async fn kept<W: World>(
+    world: &W,
+    part: &Part,
+    api: &RestApi,
+    root: &RestApiId,
+    publication: &Publication,
+    foreign: &Foreign,
+) -> Result<Carried, Error> {
+    let door = &part.door;
+    if part.segment().is_none() {
+        return carried(world, door, (api, &door.rest_api_id), publication, foreign).await;
+    }
+    let own = FrontDoorSpec { rest_api_id: root.clone(), ..door.clone() };
+    let inherited = inherited(part, &rest_api(world, &own).await?)?;
+    let api = RestApi { name: api.name.clone(), description: api.description.clone(), ..inherited };
+    let publication = Publication { api_settings: None, ..publication.clone() };
+    carried(world, door, (&api, root), &publication, foreign).await
+}
+
+/// What an import is to keep of the REST API `id`, which has `api`; `publication` knows which settings came from an earlier base
+/// definition, and are the present one's to keep, and what an import that was interrupted has reset.
+async fn carried<W: World>(
     world: &W,
     door: &FrontDoorSpec,
-    api: &RestApi,
+    (api, id): (&RestApi, &RestApiId),
     publication: &Publication,
     foreign: &Foreign,
 ) -> Result<Carried, Error> {
@@ -200,7 +221,7 @@ pub async fn carried<W: World>(
         if let Some(source) = api_key_source.filter(|source| source != "HEADER") {
             carry("x-amazon-apigateway-api-key-source", json!(source));
         }
-        let responses = world.apis().get_gateway_responses(&door.rest_api_id).await?;
+        let responses = world.apis().get_gateway_responses(id).await?;
         let responses =
             responses.into_iter().filter(|one| !ours.contains(&format!("{GATEWAY_RESPONSES}/{}", one.response_type)));
         let responses: Map<String, Value> = responses.map(gateway_response).collect();

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use shared::aws::{AwsError, RestApi, RestApis};
 use shared::error::Error;
 use shared::front_door::FrontDoorSpec;
@@ -158,6 +159,50 @@ async fn read<W: World>(world: &W, door: &FrontDoorSpec) -> Result<Read, Error> 
     Ok((parts, routes, waiting))
 }
 
+/// What a shard's REST API has of the front door's own, `root`: clients reach it through the custom domain name alone, under the
+/// same resource policy and TLS, and bills and permissions know it by the same tags.
+pub fn inherited(part: &Part, root: &RestApi) -> Result<RestApi, Error> {
+    let mut tags = root.tags.clone();
+    tags.retain(|key, _| !key.starts_with("aws:"));
+    tags.insert(TAG.to_owned(), part.door.name.to_string());
+    let policy = root.policy.as_ref().map(without_api).transpose()?;
+    Ok(RestApi { policy, disable_execute_api_endpoint: true, tags, ..root.clone() })
+}
+
+/// The tag that says which front door's shard a REST API is.
+const TAG: &str = "foregate:front-door";
+
+/// A resource policy that names no REST API: `execute-api:/` is the one whose it is. A shard has other paths, so that a statement
+/// about one path would speak of another there.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html>
+fn without_api(policy: &Value) -> Result<Value, Error> {
+    Ok(match policy {
+        Value::String(text) => Value::String(resource_without_api(text)?),
+        Value::Array(all) => Value::Array(all.iter().map(without_api).collect::<Result<_, _>>()?),
+        Value::Object(fields) => {
+            let field = |(key, one): (&String, &Value)| {
+                let is_resource = key != "Condition";
+                Ok((key.clone(), if is_resource { without_api(one)? } else { one.clone() }))
+            };
+            let fields = fields.iter().map(field);
+            Value::Object(fields.collect::<Result<_, Error>>()?)
+        }
+        other => other.clone(),
+    })
+}
+
+fn resource_without_api(text: &str) -> Result<String, Error> {
+    let is_resource = text.starts_with("execute-api:/") || (text.starts_with("arn:") && text.contains(":execute-api:"));
+    let Some((_, rest)) = text.split_once('/').filter(|_| is_resource) else { return Ok(text.to_owned()) };
+    match rest.splitn(3, '/').nth(2) {
+        None | Some("*") => Ok(format!("execute-api:/{rest}")),
+        Some(_) => Err(Error::blocked(format!(
+            "Shards: the resource policy of the front door's REST API has a statement about {text}, and the paths of shards are \
+             others: make it about the whole stage"
+        ))),
+    }
+}
+
 /// The shard's REST API, which is made where there is none. Its name says whose it is, so that one whose maker died before
 /// writing it down is found again.
 pub async fn ensure_api<W: World>(world: &W, part: &Part, lease: &mut Lease<Publication>) -> Result<RestApiId, Error> {
@@ -171,13 +216,8 @@ pub async fn ensure_api<W: World>(world: &W, part: &Part, lease: &mut Lease<Publ
     let id = match found {
         Some(id) => id,
         None => {
-            let own = apis.get_rest_api(&part.door.rest_api_id).await?.unwrap_or_default();
-            let shard = RestApi {
-                name,
-                description: Some(description),
-                endpoint_types: own.endpoint_types,
-                ..RestApi::default()
-            };
+            let root = observe::rest_api(world, &part.door).await?;
+            let shard = RestApi { name, description: Some(description), ..inherited(part, &root)? };
             // One in three seconds and account: every shard is made between two deployments, which are one in five.
             apis.create_rest_api(&shard).await?
         }
@@ -203,5 +243,40 @@ pub async fn ensure_mapping<W: World>(world: &W, part: &Part) -> Result<(), Erro
              remove that mapping",
             domain.as_str()
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_shard_is_guarded_as_the_front_door_is_and_reached_by_its_domain_alone() {
+        let door = json!({"RestApiId": "f1e2d3c4b5", "StageName": "live", "Shards": {"DomainName": "api.example.com"}});
+        let part = Part::below(&FrontDoorSpec::parse(door).unwrap(), "cats");
+        let resource = "arn:aws:execute-api:eu-west-1:123456789012:f1e2d3c4b5/live/*";
+        let policy = |resource: &str| Some(json!({"Statement": [{"Effect": "Deny", "Resource": [resource]}]}));
+        let root = RestApi {
+            policy: policy(resource),
+            security_policy: Some("TLS_1_2".into()),
+            api_key_source: Some("AUTHORIZER".into()),
+            binary_media_types: vec!["image/png".into()],
+            tags: [("cost".to_owned(), "7".to_owned()), ("aws:cloudformation:stack-name".to_owned(), "x".to_owned())]
+                .into(),
+            ..RestApi::default()
+        };
+        let shard = inherited(&part, &root).unwrap();
+        let tags = [("cost".to_owned(), "7".to_owned()), (TAG.to_owned(), "default".to_owned())].into();
+        let own = policy("execute-api:/live/*");
+        assert_eq!(shard, RestApi { disable_execute_api_endpoint: true, tags, policy: own, ..root.clone() });
+        let of_a_path = policy(&resource.replace("/*", "/GET/dogs/*"));
+        let error = inherited(&part, &RestApi { policy: of_a_path, ..root }).unwrap_err();
+        assert!(
+            error
+                .message
+                .contains("a statement about arn:aws:execute-api:eu-west-1:123456789012:f1e2d3c4b5/live/GET/dogs/*")
+        );
     }
 }

@@ -106,6 +106,11 @@ pub fn is_cognito(authorizer: &Value) -> bool {
     is_of(authorizer, Kind::CognitoUserPools)
 }
 
+/// Whether its Lambda function lets API Gateway in by a permission, which names a REST API, and not by a role.
+pub fn needs_permission(authorizer: &Value) -> bool {
+    !is_cognito(authorizer) && authorizer.get("authorizerCredentials").is_none_or(Value::is_null)
+}
+
 /// As the scheme's extension holds it: of a token's header the scheme's own name speaks.
 pub fn scheme_extension(authorizer: &Value) -> Value {
     let mut extension = authorizer.clone();

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::authorizer::{authorizer, is_cognito};
+use super::authorizer::{authorizer, is_cognito, needs_permission};
 use super::base_definition::{check_operations, definition};
 use super::path::RESERVED;
 use super::policy::policy;
@@ -229,10 +229,29 @@ impl FrontDoorSpec {
             stage: stage.map(StageSettings::try_from).transpose()?.unwrap_or_default(),
             shards: shards.map(|shards| shards.domain_name),
         };
+        spec.check_authorizers_of_shards()?;
         spec.base_paths()?;
         check_operations(&spec.base_definition, &spec.schemes())?;
         check_policy(&spec)?;
         Ok(spec)
+    }
+
+    /// A function's permission names the REST API that may invoke it, and each shard is another one.
+    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html>
+    fn check_authorizers_of_shards(&self) -> Result<(), Error> {
+        let mut authorizers = self.authorizers.iter().filter(|_| self.shards.is_some());
+        match authorizers.find(|(_, authorizer)| needs_permission(authorizer)) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::invalid(format!(
+                "Authorizers.{name}: with Shards it needs authorizerCredentials, a role that may invoke the function: each first \
+                 segment has a REST API of its own, which the function's permission does not name"
+            ))),
+        }
+    }
+
+    /// Whether the route needs an API key of a REST API that no usage plan knows.
+    fn needs_key_of_shard(&self, spec: &RouteSpec) -> bool {
+        spec.api_key_required && self.shards.is_some() && spec.path.first() != "*"
     }
 
     /// The names of the security schemes that every document has.
@@ -252,6 +271,15 @@ impl FrontDoorSpec {
                     "Auth.Scopes: the authorizer {name} is no Cognito user pool, and API Gateway holds scopes against those alone"
                 )));
             }
+        }
+        // <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html>
+        if self.needs_key_of_shard(spec) {
+            return Err(Error::invalid(format!(
+                "ApiKeyRequired: with the Shards of the front door {} /{} has a REST API of its own, which is in no usage plan, so \
+                 that no API key would be taken: use another Auth",
+                self.name,
+                spec.path.first()
+            )));
         }
         if let Some(timeout) = spec.timeout_ms.filter(|timeout| *timeout > self.timeout_ms_max) {
             return Err(Error::invalid(format!(
@@ -325,6 +353,9 @@ impl FrontDoorSpec {
         }
         if matches!(route.backend, Backend::PrivateApi { .. }) && self.private_api_link.is_none() {
             return Some("PrivateApiLink".into());
+        }
+        if self.needs_key_of_shard(route) {
+            return Some("Shards, which takes no API keys".into());
         }
         let taken = |(path, methods): &(RoutePath, Methods)| claims::is_platforms(path, methods, route);
         let paths = self.base_paths().unwrap_or_default();
@@ -486,6 +517,27 @@ mod tests {
         }
         spec["Mode"] = json!("Merge");
         assert!(FrontDoorSpec::parse(spec).unwrap_err().message.contains("Mode has to be Overwrite"));
+    }
+
+    #[test]
+    fn with_shards_nothing_is_taken_that_hangs_on_the_front_doors_own_rest_api() {
+        let uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/f/invocations";
+        let mut spec = with("Authorizers", json!({"own": {"type": "token", "authorizerUri": uri}}));
+        let whole = FrontDoorSpec::parse(spec.clone()).unwrap();
+        spec["Shards"] = json!({"DomainName": "api.example.com"});
+        let error = FrontDoorSpec::parse(spec.clone()).unwrap_err();
+        assert!(error.message.contains("Authorizers.own: with Shards it needs authorizerCredentials"), "{error}");
+        spec["Authorizers"]["own"]["authorizerCredentials"] = json!("arn:aws:iam::123456789012:role/invoke");
+        let sharded = FrontDoorSpec::parse(spec).unwrap();
+        let keyed = |path: &str| {
+            let api = json!({"PrivateApi": {"RestApiId": "a1b2c3d4e5", "StageName": "live"}});
+            let spec = json!({"Path": path, "Auth": "AWS_IAM", "ApiKeyRequired": true, "Backend": api});
+            RouteSpec::parse(spec).unwrap()
+        };
+        let error = sharded.admit(&keyed("/cats/{id}"), "eu-west-1").unwrap_err();
+        assert!(error.message.contains("no API key would be taken"), "{error}");
+        assert_eq!(sharded.admit(&keyed("/{proxy+}"), "eu-west-1"), Ok(()));
+        assert_eq!(whole.admit(&keyed("/cats/{id}"), "eu-west-1"), Ok(()));
     }
 
     #[test]
