@@ -295,7 +295,7 @@ async fn make_room<W: World>(
     document: &Value,
 ) -> Result<(), Error> {
     let wanted = names(document);
-    lease.value.owned.extend(wanted.difference(&foreign.names).cloned());
+    lease.value.owned.extend(wanted.difference(&foreign.names));
     lease.save(&Registry::new(world.table())).await?;
     apply::remove(world, door, &removals(present, &lease.value.owned, &wanted)).await
 }
@@ -403,7 +403,7 @@ async fn put_live<W: World>(
     lease.value.resources = resources_of(reading, &selection.goes);
     lease.value.settings = settings(&door.base_definition);
     if door.mode == Mode::Merge {
-        lease.value.owned = names(document).difference(&reading.foreign.names).cloned().collect();
+        lease.value.owned = names(document).difference(&reading.foreign.names).collect();
     }
     lease.save(&registry).await?;
     let Revision { routes, changes, warnings, .. } = revision;

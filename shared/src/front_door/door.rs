@@ -21,6 +21,8 @@ use crate::types::{RestApiId, StageName, VpcEndpointId, invoke_url};
 /// API Gateway's quota of resources per REST API where nothing is said; it can be raised.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
 const RESOURCES_MAX: u32 = 300;
+/// How many of them `Mode: Merge` takes: what is Foregate's stands in one item of the registry, which has 400 KB.
+pub const RESOURCE_LIMIT_MAX: u32 = 4_000;
 /// How many routes an error names that use what is to go.
 const USERS_MAX: usize = 5;
 /// API Gateway's quota of authorizers per REST API.
@@ -196,6 +198,11 @@ impl FrontDoorSpec {
             stage,
             shards,
         } = read(spec)?;
+        if let Some(limit) = resource_limit.filter(|limit| mode == Mode::Merge && *limit > RESOURCE_LIMIT_MAX) {
+            return Err(Error::invalid(format!(
+                "ResourceLimit: {limit} is more than the {RESOURCE_LIMIT_MAX} resources that Mode: Merge keeps track of"
+            )));
+        }
         if shards.is_some() && mode == Mode::Merge {
             return Err(Error::invalid("Shards: its REST APIs are Foregate's own, so Mode has to be Overwrite"));
         }
@@ -569,6 +576,18 @@ mod tests {
         ] {
             let error = FrontDoorSpec::parse(with(field, value)).unwrap_err();
             assert!(error.message.contains(why), "{field}: {error}");
+        }
+    }
+
+    #[test]
+    fn merge_mode_takes_no_more_resources_than_it_keeps_track_of() {
+        for (mode, limit, is_taken) in [("Merge", 4_000, true), ("Merge", 4_001, false), ("Overwrite", 4_001, true)] {
+            let mut written = with("Mode", json!(mode));
+            written["ResourceLimit"] = json!(limit);
+            let parsed = FrontDoorSpec::parse(written);
+            assert_eq!(parsed.is_ok(), is_taken, "{mode} {limit}");
+            let message = parsed.err().map_or_else(String::new, |error| error.message);
+            assert!(is_taken || message.starts_with("ResourceLimit: 4001 is more than the 4000 "), "{message}");
         }
     }
 }

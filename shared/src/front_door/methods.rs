@@ -61,6 +61,11 @@ impl Method {
         }
     }
 
+    /// A bit of its own.
+    pub(super) fn bit(self) -> u16 {
+        NAMES.iter().take_while(|(_, method)| *method != self).fold(1, |bit, _| bit << 1)
+    }
+
     /// Every method but `ANY`.
     pub fn all_by_name() -> impl Iterator<Item = Self> {
         NAMES.iter().map(|(_, method)| *method).filter(|method| *method != Self::Any)

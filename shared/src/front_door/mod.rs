@@ -11,6 +11,7 @@ mod cors;
 mod door;
 pub mod links;
 mod methods;
+mod owned;
 mod path;
 mod policy;
 pub mod records;
@@ -20,8 +21,11 @@ mod stage;
 mod tenant;
 
 pub use cors::{Cors, CorsHeader, CorsOrigin};
-pub use door::{API_KEY, AWS_IAM, DomainName, FrontDoorSpec, Mode, OrganizationId, Principal, authorizer_scheme};
+pub use door::{
+    API_KEY, AWS_IAM, DomainName, FrontDoorSpec, Mode, OrganizationId, Principal, RESOURCE_LIMIT_MAX, authorizer_scheme,
+};
 pub use methods::{Method, Methods};
+pub use owned::Owned;
 pub use path::{RoutePath, Segment, VariableNames};
 pub use policy::policy;
 pub use route::{Auth, Backend, BackendPath, BackendUrl, HeaderName, HeaderValue, RouteSpec, Scope, variables_in};

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::claims::Claim;
 use super::resources::Resources;
-use super::{FrontDoorSpec, Name, RoutePath, RouteSpec, Tenant};
+use super::{FrontDoorSpec, Name, Owned, RoutePath, RouteSpec, Tenant};
 use crate::custom_resource::Later;
 use crate::error::{Error, ErrorType};
 use crate::origin::{Origin, Requests};
@@ -275,10 +275,9 @@ pub struct Publication {
     /// How many resources of the REST API each first segment takes, by account.
     #[serde(default)]
     pub resources: Resources,
-    /// `Mode: Merge`: what of the REST API is Foregate's, as `GET /cats/{p2}` and `/cats`. Written before it is made, and
-    /// dropped after it is gone.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub owned: BTreeSet<String>,
+    /// `Mode: Merge`: what of the REST API is Foregate's. Written before it is made, and dropped after it is gone.
+    #[serde(default, skip_serializing_if = "Owned::is_empty")]
+    pub owned: Owned,
     /// The settings of the REST API that came from the base definition: what of them goes from there, goes.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub settings: BTreeSet<String>,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use shared::front_door::{Method, Methods, RoutePath, RouteSpec, VariableNames, claims};
+use shared::front_door::{Method, Methods, Owned, RoutePath, RouteSpec, VariableNames, claims};
 use shared::rest_api::{ApiSummary, MethodSnapshot};
 
 /// The REST API's resources, by path.
@@ -53,7 +53,7 @@ pub struct Foreign {
 
 impl Foreign {
     /// All that is not in `owned`.
-    pub fn of(present: &Present, owned: &BTreeSet<String>) -> Self {
+    pub fn of(present: &Present, owned: &Owned) -> Self {
         let mut foreign = Self::default();
         for (path, resource) in present {
             let methods: Vec<&String> =
@@ -127,7 +127,7 @@ pub enum Removal {
 
 /// What of ours is there and not wanted, with as few steps as that takes. What is not ours stays, and so does what it is
 /// below.
-pub fn removals(present: &Present, owned: &BTreeSet<String>, wanted: &BTreeSet<String>) -> Vec<Removal> {
+pub fn removals(present: &Present, owned: &Owned, wanted: &BTreeSet<String>) -> Vec<Removal> {
     let goes = |name: &String| owned.contains(name) && !wanted.contains(name);
     let methods_go =
         |path: &String, resource: &Resource| resource.methods.keys().all(|method| goes(&format!("{method} {path}")));

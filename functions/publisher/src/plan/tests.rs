@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared::front_door::records::{Live, Refusal, Route, Status};
-use shared::front_door::{FrontDoorSpec, Method, RouteSpec, Tenant};
+use shared::front_door::{FrontDoorSpec, Method, Owned, RouteSpec, Tenant};
 use shared::origin::{Origin, Requests};
 use shared::types::AccountId;
 
@@ -365,7 +365,7 @@ fn in_merge_mode_a_foreign_path_is_nobodys_to_take_and_its_variables_keep_their_
         ("/owners/{id}", "GET", Some("/owners/{p2}")),
     ] {
         let asked = route(CATS, "x", spec(path, json!(methods)));
-        let foreign = Foreign::of(&there, &BTreeSet::new());
+        let foreign = Foreign::of(&there, &Owned::default());
         let selection = select(&Reading { foreign, ..reading(door(), vec![asked.clone()]) });
         let goes = selection.goes.first().map(|one| one.path.to_string());
         assert_eq!(goes.as_deref(), published, "{methods} {path}: {:?}", selection.verdicts);
@@ -376,7 +376,7 @@ fn in_merge_mode_a_foreign_path_is_nobodys_to_take_and_its_variables_keep_their_
     }
     // The same paths are ours once they are in the ledger, and stand in nobody's way.
     let ours = owned(&["/cats", "/cats/{catId}", "GET /cats/{catId}", "/cats/{catId}/toys", "POST /cats/{catId}/toys"]);
-    let foreign = Foreign::of(&there, &ours);
+    let foreign = Foreign::of(&there, &ours.iter().collect());
     assert_eq!(foreign.names, owned(&["/{proxy+}", "ANY /{proxy+}", "/ping", "GET /ping"]));
     assert!(foreign.variables.is_empty());
     let routes = vec![route(CATS, "cats", spec("/cats/{id}", json!("GET")))];
@@ -417,7 +417,7 @@ fn in_merge_mode_what_is_ours_goes_in_few_steps_and_what_is_foreign_stays() {
             Removal::Resource { path, .. } => path,
             Removal::Method { path, method, .. } => format!("{method} {path}"),
         };
-        removals(&there, &ours, &owned(wanted)).into_iter().map(step).collect()
+        removals(&there, &ours.iter().collect(), &owned(wanted)).into_iter().map(step).collect()
     };
     assert_eq!(steps(&[]), ["GET /", "/cats", "GET /dogs/{p2}", "GET /owners"]);
     assert_eq!(
