@@ -76,12 +76,18 @@ impl Responder {
         let resource = later.physical_id.as_str();
         let envelope = match later.envelope() {
             Ok(envelope) => envelope,
-            Err(error) => return Ok(given_up(resource, &error.message)),
+            Err(error) => {
+                given_up(resource, &error.message);
+                return Ok(());
+            }
         };
         let body = result.and_then(|outcome| answer::success(&envelope, &outcome));
         let body = body.unwrap_or_else(|error| answer::failure(&envelope, &later.physical_id, &error, &self.log));
         match self.put(&envelope, body, limit).await {
-            Err(Undelivered { why, is_final: true }) => Ok(given_up(resource, &why)),
+            Err(Undelivered { why, is_final: true }) => {
+                given_up(resource, &why);
+                Ok(())
+            }
             result => result.map_err(|Undelivered { why, .. }| undelivered(&envelope, &why)),
         }
     }
