@@ -82,23 +82,28 @@ async fn nodes_are_let_in_by_a_security_group() -> Result<()> {
     let fleet = Fleet::build(&cloud, &scene, "nodes-sg", 3).await?;
     let group = scene.add_security_group("nodes-sg").await?;
     scene.put_rule(&group, "192.168.0.0/16", 8443).await?;
-    deploy(&cloud, "nodes-sg", spec(fleet.source(), to_security_group(&group))).await?;
+    let mut source = fleet.source();
+    source["Nodes"]["ExcludeTags"] = json!({"batch": "yes"});
+    deploy(&cloud, "nodes-sg", spec(source, to_security_group(&group))).await?;
     let mut expected = ranges(&fleet.addresses().await?);
     expected.push("192.168.0.0/16".into());
     assert_eq!(scene.let_in(&group, 8443).await?, expected);
 
-    // A node that Kubernetes wants to have no traffic.
+    // A node that Kubernetes sends no more traffic still has connections of its own; one that the user leaves out has no access.
     let nodes = fleet.nodes().await?;
-    let tag =
-        aws_sdk_ec2::types::Tag::builder().key("node.kubernetes.io/exclude-from-external-load-balancers").value("");
-    cloud.ec2.create_tags().resources(&nodes[0].0).tags(tag.build()).send().await?;
-    fleet.tell("node-tagged", &nodes[0].0).await?;
-    let excluded = format!("{}/32", nodes[0].2);
+    let labels = ["node.kubernetes.io/exclude-from-external-load-balancers", "batch"];
+    for (label, (node, _, _)) in labels.into_iter().zip(&nodes) {
+        let tag = aws_sdk_ec2::types::Tag::builder().key(label).value("yes");
+        cloud.ec2.create_tags().resources(node).tags(tag.build()).send().await?;
+        fleet.tell("node-tagged", node).await?;
+    }
+    let [leaving, excluded] = [0, 1].map(|index: usize| format!("{}/32", nodes[index].2));
     cloud
         .until("the excluded node is locked out", EVENT_SECONDS_MAX, async || {
             Ok(!scene.let_in(&group, 8443).await?.contains(&excluded))
         })
         .await?;
+    assert!(scene.let_in(&group, 8443).await?.contains(&leaving), "a node keeps its access until it is gone");
     cloud.remove("nodes-sg").await?;
     assert_eq!(scene.let_in(&group, 8443).await?, ["192.168.0.0/16"], "somebody else's rule stays");
     Ok(())
