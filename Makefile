@@ -32,11 +32,22 @@ test: lint recordings build ## everything: lint, unit tests, and the deployed fu
 	@trap '$(CLOUD) down --dir .local/test' EXIT; \
 	$(CLOUD) up --dir .local/test --binaries $(BINARIES); \
 	. .local/test/env; TIMEFORMAT='cargo test: %1R s'; time cargo test --workspace --locked; \
+	TIMEFORMAT='aws-check: %1R s'; time $(AWS_CHECK).local; \
 	.venv/bin/python tests/calls.py .local/test
 
 .PHONY: calls
 calls: $(VENV) ## what the last `make test` asked of AWS: allowed by AWS's models and by the roles, and all of it needed
 	@.venv/bin/python tests/calls.py .local/test
+
+# Settings by ARGS: --load-balancer-arn, --tenant-account, --profile, --region; --help says more.
+AWS_CHECK := PYTHONPATH=tests .venv/bin/python -m aws_check
+.PHONY: aws-check
+aws-check: $(VENV) ## ask a real AWS account what Foregate assumes of AWS; it asks before it begins; ARGS=--help
+	@$(AWS_CHECK) $(ARGS)
+
+.PHONY: aws-assumptions
+aws-assumptions: $(VENV) ## write the table of assumptions into docs/aws-assumptions.md
+	@$(AWS_CHECK) --write-table
 
 .PHONY: unit
 unit: checkout ## the tests that need no local cloud
@@ -53,6 +64,7 @@ lint: checkout $(VENV) ## formatting, clippy, cfn-lint, the golden documents and
 	@TIMEFORMAT='cfn-lint: %1R s'; time .venv/bin/cfn-lint template.yaml $$(grep -l AWSTemplateFormatVersion examples/*/*.yaml)
 	@.venv/bin/python tests/golden_documents.py
 	@.venv/bin/python tests/velocity.py
+	@$(AWS_CHECK) --check-table
 	@.venv/bin/python tests/template.py
 	@TIMEFORMAT='policies: %1R s'; time .venv/bin/python tests/iam.py
 	@.venv/bin/python -m unittest --quiet tests/test_iam.py tests/test_calls.py

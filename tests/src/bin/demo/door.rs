@@ -1,5 +1,7 @@
 //! Two teams on one front door: each has its own paths, neither takes the other's, and a publication can be taken back.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::{Cloud, Door};
@@ -53,18 +55,38 @@ pub async fn play(cloud: &Cloud) -> Result<()> {
     Ok(())
 }
 
-/// What clients meet.
+/// What clients meet, each path as its team wrote it: on the REST API, a variable has a name of Foregate's.
 async fn show(door: &Door) -> Result<()> {
     let (_, document) = door.cloud.stage(&door.api, "live").await?;
+    let list = door.routes(None, json!({"command": "list"})).await??;
+    let urls = list["items"].as_array().into_iter().flatten().filter_map(|item| item["attributes"]["Url"].as_str());
+    let written = urls.filter_map(|url| Some(url.split_once(&door.api)?.1.split_once("/live")?.1));
+    let written: BTreeMap<String, &str> = written.map(|path| (without_names(path), path)).collect();
     println!("  {:<12} {:<20} {:<8} backend", "method", "path", "auth");
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        let path = written.get(&without_names(path)).copied().unwrap_or(path);
         for (method, operation) in item.as_object().into_iter().flatten() {
+<<<<<<< HEAD
             let method = method.trim_start_matches("x-amazon-apigateway-").to_uppercase();
             let entries = operation["security"].as_array().into_iter().flatten().filter_map(|one| one.as_object());
             let auth = entries.flat_map(|one| one.keys().cloned()).collect::<Vec<_>>().join("+");
+=======
+            let method = method.trim_start_matches("x-amazon-apigateway-").trim_end_matches("-method").to_uppercase();
+            let auth = operation["security"][0].as_object().and_then(|one| one.keys().next().cloned());
+>>>>>>> 6d4af54 (AWS check: one command asks a real account what Foregate assumes of AWS; the demo's table has ANY and the teams' own paths)
             let uri = operation["x-amazon-apigateway-integration"]["uri"].as_str().unwrap_or_default();
             println!("  {method:<12} {path:<20} {:<8} {uri}", if auth.is_empty() { "open" } else { &auth });
         }
     }
     Ok(())
+}
+
+/// A path without the names of its variables: `/cats/{}`, `/cats/{+}`.
+fn without_names(path: &str) -> String {
+    let segment = |one: &str| match (one.starts_with('{'), one.ends_with("+}")) {
+        (true, true) => "{+}".to_owned(),
+        (true, false) => "{}".to_owned(),
+        _ => one.to_owned(),
+    };
+    path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
