@@ -66,14 +66,9 @@ async fn show(door: &Door) -> Result<()> {
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         let path = written.get(&without_names(path)).copied().unwrap_or(path);
         for (method, operation) in item.as_object().into_iter().flatten() {
-<<<<<<< HEAD
-            let method = method.trim_start_matches("x-amazon-apigateway-").to_uppercase();
+            let method = method.trim_start_matches("x-amazon-apigateway-").trim_end_matches("-method").to_uppercase();
             let entries = operation["security"].as_array().into_iter().flatten().filter_map(|one| one.as_object());
             let auth = entries.flat_map(|one| one.keys().cloned()).collect::<Vec<_>>().join("+");
-=======
-            let method = method.trim_start_matches("x-amazon-apigateway-").trim_end_matches("-method").to_uppercase();
-            let auth = operation["security"][0].as_object().and_then(|one| one.keys().next().cloned());
->>>>>>> 6d4af54 (AWS check: one command asks a real account what Foregate assumes of AWS; the demo's table has ANY and the teams' own paths)
             let uri = operation["x-amazon-apigateway-integration"]["uri"].as_str().unwrap_or_default();
             println!("  {method:<12} {path:<20} {:<8} {uri}", if auth.is_empty() { "open" } else { &auth });
         }
