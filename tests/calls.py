@@ -46,6 +46,9 @@ BY_AWS = {
 }
 HEARTBEAT = "simulation_nodes.rs sends it: a drain has to take longer than half of the hook's time, which is 30 s at least"
 ORGANIZATION = "simulation_catalog.rs asks for the accounts of an organization's root and units"
+FIREHOSE = "API Gateway makes its own role with the first access log that goes to Firehose; no test has a delivery stream"
+PRUNE = "simulation_go_live.rs makes more than 20 revisions and has a candidate stage of an earlier version"
+API = "arn:aws:apigateway:eu-west-1::/restapis/*"
 # What no call of the suite needs and stays: (role, statement, action or resource), why.
 UNUSED = {
     ("BindingsRole", "LetGoOfNodes", "autoscaling:RecordLifecycleActionHeartbeat"): HEARTBEAT,
@@ -58,6 +61,17 @@ UNUSED = {
         (f"{function}Role", "HandInFailures", part): LAMBDA_FAILURES
         for function in ("Bindings", "Links", "Tenants", "Routes", "Publisher", "Catalog")
         for part in ("sqs:SendMessage", "arn:aws:sqs:eu-west-1:123456789012:foregate-failures")
+    },
+    **{
+        ("PublisherRole", "LogToFirehose", part): FIREHOSE
+        for part in (
+            "iam:CreateServiceLinkedRole",
+            "arn:aws:iam::123456789012:role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway",
+        )
+    },
+    **{
+        ("PublisherRole", "Prune", part): PRUNE
+        for part in ("apigateway:DELETE", f"{API}/deployments/*", f"{API}/stages/*-candidate")
     },
     **{
         ("SubscriptionsRole", "SeeWhetherAKeyIsOnAPlan", part): "asked after a refused CreateUsagePlanKey alone: two at once"

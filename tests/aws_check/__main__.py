@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from aws_check import demo, functions, imports, stages, traffic  # noqa: F401 (they register their experiments)
+from aws_check import demo, functions, imports, open_questions, stages, traffic  # noqa: F401 (they register their experiments)
 from aws_check.account import Account, Stopped
 from aws_check.report import run_all, table
 from botocore.exceptions import BotoCoreError, ClientError
