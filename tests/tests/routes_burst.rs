@@ -85,7 +85,8 @@ async fn a_hundred_stacks_of_ten_routes_are_published_together_and_each_is_answe
         for one in sent {
             one??;
         }
-        println!("{kind}: all sent after {} s", began.elapsed().as_secs());
+        let sent_seconds = began.elapsed().as_secs();
+        println!("{kind}: all sent after {sent_seconds} s");
         let of_kind = || {
             let answers = answers.lock().unwrap();
             answers.iter().filter(|(id, _)| id.starts_with(kind)).map(|(_, said)| said.clone()).collect::<Vec<_>>()
@@ -105,7 +106,9 @@ async fn a_hundred_stacks_of_ten_routes_are_published_together_and_each_is_answe
             after.0 - before.0,
             after.1 - before.1
         );
-        assert!(after.0 - before.0 <= 3 && after.1 - before.1 <= 3, "two imports and deployments after the first");
+        // Two after the first; a publication waits 20 s for a burst at most, so that one which comes in slowly takes more.
+        let most = 3.max(2 + sent_seconds as usize / 20);
+        assert!(after.0 - before.0 <= most && after.1 - before.1 <= most, "{most} imports and deployments at most");
         assert_eq!(door.live().await?.len(), live, "{kind}");
     }
     assert_eq!(cloud.throttle(false).await?, refused, "Foregate ran into a 429");
